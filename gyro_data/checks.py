@@ -1,0 +1,66 @@
+"""Checks at the birth of a value: shapes, finiteness, order; arrays are copied and made read-only."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def read_only(name: str, value: Any, shape: Sequence[int | str]) -> Floats:
+    """Copy `value` to a read-only float64 array of `shape`; a letter in `shape` stands for any length.
+
+    Raises ValueError when the shape differs or a value is not finite.
+    """
+    try:
+        array = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: expected numbers of shape {_text(shape)}, got {value!r}") from None
+    fits = array.ndim == len(shape) and all(
+        isinstance(want, str) or want == got for want, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        raise ValueError(f"{name}: expected shape {_text(shape)}, got {array.shape}")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected finite numbers, got {array[~np.isfinite(array)][0]}")
+    array.setflags(write=False)
+    return array
+
+
+def _text(shape: Sequence[int | str]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+
+
+def increasing(name: str, t: Floats) -> Floats:
+    """Return `t (N,)` if it is strictly increasing, else raise ValueError naming the first offender."""
+    backward = np.flatnonzero(np.diff(t) <= 0)
+    if backward.size:
+        i = int(backward[0])
+        raise ValueError(
+            f"{name}: expected strictly increasing times, got {t[i]:.9g} then {t[i + 1]:.9g} "
+            f"at index {i + 1}"
+        )
+    return t
+
+
+def number(
+    name: str,
+    value: float,
+    *,
+    minimum: float = -np.inf,
+    maximum: float = np.inf,
+    above: float = -np.inf,
+) -> float:
+    """Return `value` as a finite float within the limits; raise ValueError or TypeError if it is not."""
+    if isinstance(value, str | bytes | bool) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name}: expected a number, got {value!r}")
+    result = float(value)
+    if not (np.isfinite(result) and minimum <= result <= maximum and result > above):
+        limits = [f">= {minimum:g}"] if minimum > -np.inf else []
+        limits += [f"> {above:g}"] if above > -np.inf else []
+        limits += [f"<= {maximum:g}"] if maximum < np.inf else []
+        raise ValueError(f"{name}: expected a finite number {' and '.join(limits)}, got {value}")
+    return result
