@@ -1,0 +1,244 @@
+"""The camera: picture size, intrinsics, lens, rolling shutter and how the motion sensor sits in it.
+
+Pixels are (x, y) with the centre of the top-left pixel at (0, 0). Row times refer to the middle row.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gyro_data.axes import axes_matrix
+from gyro_data.checks import Floats, number, read_only
+from stabilizer.errors import StabilizerError
+from stabilizer.lens import Lens, Pinhole, make_lens
+
+_LARGEST_SIDE = 32766  # px; OpenCV's remap addresses no more
+_SAME_ASPECT = 0.01
+
+
+class ReadoutDirection(StrEnum):
+    """Where the sensor's readout starts and ends."""
+
+    TOP_TO_BOTTOM = "top_to_bottom"
+    BOTTOM_TO_TOP = "bottom_to_top"
+    LEFT_TO_RIGHT = "left_to_right"
+    RIGHT_TO_LEFT = "right_to_left"
+
+
+@dataclass(frozen=True, eq=False)
+class Camera:
+    """A camera without its pose: `xy = (fx, fy) · lens.project(ray) + (cx, cy)`."""
+
+    width: int
+    """px"""
+    height: int
+    """px"""
+    fx: float
+    """Focal length along x, px."""
+    fy: float
+    """Focal length along y, px."""
+    cx: float
+    """Principal point, px; the picture's centre is (width − 1) / 2."""
+    cy: float
+    """Principal point, px."""
+    lens: Lens = Pinhole()
+    """Distortion of normalised points."""
+    readout_time: float = 0.0
+    """s from the first to the last row (or column) plus one; 0 is a global shutter."""
+    readout_direction: ReadoutDirection = ReadoutDirection.TOP_TO_BOTTOM
+    """The order in which rows (or columns) are read."""
+    imu_orientation: str = "XYZ"
+    """Log axes → body axes, see `gyro_data.axes_matrix`."""
+    R_body_cam: Floats = field(default_factory=lambda: np.eye(3))
+    """(3, 3) rotation, body ← cam; identity when the letters already give camera axes."""
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__
+        for side in ("width", "height"):
+            value = getattr(self, side)
+            number(side, value, minimum=2, maximum=_LARGEST_SIDE)
+            if int(value) != value:
+                raise ValueError(f"{side}: expected a whole number of pixels, got {value}")
+            set_field(self, side, int(value))
+        for name in ("fx", "fy"):
+            set_field(self, name, number(name, getattr(self, name), above=0))
+        for name in ("cx", "cy"):
+            set_field(self, name, number(name, getattr(self, name)))
+        set_field(
+            self, "readout_time", number("readout_time", self.readout_time, minimum=0, maximum=1)
+        )
+        set_field(self, "readout_direction", _direction(self.readout_direction))
+        axes_matrix(self.imu_orientation)
+        set_field(self, "R_body_cam", _rotation_matrix("R_body_cam", self.R_body_cam))
+
+    @classmethod
+    def from_focal(cls, width: int, height: int, focal: float, **fields: Any) -> "Camera":
+        """Return a camera of focal length `focal` px with its principal point in the picture's centre."""
+        number("focal", focal, above=0)
+        return cls(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, **fields)
+
+    @classmethod
+    def from_hfov(cls, width: int, height: int, hfov: float, **fields: Any) -> "Camera":
+        """Return a pinhole camera of horizontal field of view `hfov` rad: f = (width / 2) / tan(hfov / 2)."""
+        number("hfov", hfov, above=0, maximum=np.deg2rad(175))
+        return cls.from_focal(width, height, width / 2 / np.tan(hfov / 2), **fields)
+
+    def project(self, rays: Floats) -> Floats:
+        """Return pixels (..., 2) of camera-frame rays (..., 3); NaN where the lens shows none."""
+        return self.lens.project(rays) * (self.fx, self.fy) + (self.cx, self.cy)
+
+    def unproject(self, xy: Floats, zoom: Floats | float = 1.0) -> Floats:
+        """Return camera-frame rays (..., 3) of pixels (..., 2), the focal length multiplied by `zoom`."""
+        focal = np.asarray(zoom)[..., None] * (self.fx, self.fy)
+        return self.lens.unproject((xy - np.array((self.cx, self.cy))) / focal)
+
+    def readout_offset(self, xy: Floats) -> Floats:
+        """Return when pixels (..., 2) are read, in s after the middle row: T ((row + ½) / height − ½).
+
+        Beyond the picture there are no rows: the time stops at the first and the last one.
+        """
+        axis, size = (1, self.height) if self._reads_rows else (0, self.width)
+        phase = np.clip((xy[..., axis] + 0.5) / size - 0.5, -0.5, 0.5)
+        return self.readout_time * (phase if self._reads_forward else -phase)
+
+    @property
+    def _reads_rows(self) -> bool:
+        return self.readout_direction in (
+            ReadoutDirection.TOP_TO_BOTTOM,
+            ReadoutDirection.BOTTOM_TO_TOP,
+        )
+
+    @property
+    def _reads_forward(self) -> bool:
+        return self.readout_direction in (
+            ReadoutDirection.TOP_TO_BOTTOM,
+            ReadoutDirection.LEFT_TO_RIGHT,
+        )
+
+    def scaled_to(self, width: int, height: int) -> "Camera":
+        """Return the camera at another resolution of the same aspect ratio (1 % of tolerance).
+
+        Raises StabilizerError when the aspect differs: then the sensor was cropped differently.
+        """
+        if abs((width / height) / (self.width / self.height) - 1) > _SAME_ASPECT:
+            raise StabilizerError(
+                f"camera is calibrated for {self.width}x{self.height}, the video is "
+                f"{width}x{height}: another aspect ratio means another crop of the sensor; "
+                "give a camera for this mode, or --focal"
+            )
+        sx, sy = width / self.width, height / self.height
+        return replace(
+            self,
+            width=width,
+            height=height,
+            fx=self.fx * sx,
+            fy=self.fy * sy,
+            cx=(self.cx + 0.5) * sx - 0.5,
+            cy=(self.cy + 0.5) * sy - 0.5,
+        )
+
+
+_REQUIRED_KEYS = ("width", "height", "fx", "fy")
+_OPTIONAL_KEYS = (
+    "cx",
+    "cy",
+    "lens",
+    "coeffs",
+    "readout_time",
+    "readout_direction",
+    "imu_orientation",
+    "R_body_cam",
+    "note",
+)
+_LARGEST_FILE = 1 << 20  # bytes
+
+
+def load_camera(path: str | PathLike[str]) -> Camera:
+    """Read a camera JSON file, see `save_camera` for its keys.
+
+    Raises StabilizerError that names the file and the key that is missing, unknown or wrong.
+    """
+    try:
+        if Path(path).stat().st_size > _LARGEST_FILE:
+            raise StabilizerError(f"{path}: over 1 MB is no camera file")
+        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise StabilizerError(f"{path}: cannot read camera file: {error.strerror}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StabilizerError(f"{path}: not a camera JSON file: {error}") from error
+    if not isinstance(content, dict):
+        raise StabilizerError(f"{path}: a camera file is a JSON object, got {type(content).__name__}")
+    missing = [key for key in _REQUIRED_KEYS if key not in content]
+    unknown = [key for key in content if key not in _REQUIRED_KEYS + _OPTIONAL_KEYS]
+    if missing or unknown:
+        facts = [f"misses {', '.join(missing)}"] if missing else []
+        facts += [f"has unknown keys {', '.join(unknown)}"] if unknown else []
+        known = ", ".join(_REQUIRED_KEYS + _OPTIONAL_KEYS)
+        raise StabilizerError(f"{path}: camera file {' and '.join(facts)} (known: {known})")
+    try:
+        return _camera_from(content)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise StabilizerError(f"{path}: {error}") from error
+
+
+def save_camera(camera: Camera, path: str | PathLike[str]) -> None:
+    """Write a camera JSON file.
+
+    Keys: width height fx fy cx cy (px), lens, coeffs, readout_time (s), readout_direction,
+    imu_orientation, R_body_cam (rows of a 3x3 rotation, only when it is not the identity).
+    """
+    content: dict[str, Any] = {
+        name: getattr(camera, name) for name in ("width", "height", "fx", "fy", "cx", "cy")
+    }
+    content |= {"lens": camera.lens.name, "coeffs": list(camera.lens.coeffs)}
+    content |= {
+        "readout_time": camera.readout_time,
+        "readout_direction": str(camera.readout_direction),
+        "imu_orientation": camera.imu_orientation,
+    }
+    if not np.array_equal(camera.R_body_cam, np.eye(3)):
+        content["R_body_cam"] = camera.R_body_cam.tolist()
+    Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _camera_from(content: dict[str, Any]) -> Camera:
+    width, height = content["width"], content["height"]
+    fields = {
+        key: content[key]
+        for key in ("readout_time", "readout_direction", "imu_orientation", "R_body_cam")
+        if key in content
+    }
+    for key, kind in (("imu_orientation", str), ("lens", str), ("coeffs", list)):
+        if not isinstance(content.get(key, kind()), kind):
+            name = {str: "text", list: "a list"}[kind]
+            raise TypeError(f"{key}: expected {name}, got {content[key]!r}")
+    return Camera(
+        width,
+        height,
+        content["fx"],
+        content["fy"],
+        content.get("cx", (number("width", width) - 1) / 2),
+        content.get("cy", (number("height", height) - 1) / 2),
+        lens=make_lens(content.get("lens", "pinhole"), tuple(content.get("coeffs", ()))),
+        **fields,
+    )
+
+
+def _direction(value: str) -> ReadoutDirection:
+    try:
+        return ReadoutDirection(value)
+    except ValueError:
+        expected = ", ".join(ReadoutDirection)
+        raise ValueError(f"readout_direction: expected one of {expected}, got {value!r}") from None
+
+
+def _rotation_matrix(name: str, value: Any) -> Floats:
+    matrix = read_only(name, value, (3, 3))
+    if np.abs(matrix @ matrix.T - np.eye(3)).max() > 1e-3 or np.linalg.det(matrix) < 0:
+        raise ValueError(f"{name}: expected a rotation (orthonormal, determinant +1)")
+    return matrix
