@@ -1,0 +1,64 @@
+"""Everything decided before a pixel is touched: `Plan`, on the video's clock."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gyro_data.checks import Bools, Floats, increasing, number, read_only
+from stabilizer.camera import Camera
+from stabilizer.path import CameraPath
+from stabilizer.warp import WarpGrid, extrapolate_outermost, grid_nodes, source_points
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How each frame is to be warped. Made by `stabilizer.make_plan`."""
+
+    frame_times: Floats
+    """(F,) s, presentation times, strictly increasing."""
+    measured: CameraPath
+    """How the camera moved."""
+    virtual: CameraPath
+    """How the output's camera moves, at the frame times."""
+    zoom: Floats
+    """(F,) factor on the output's focal length, ≥ 1."""
+    camera: Camera
+    """The source camera."""
+    output: Camera
+    """The virtual camera at zoom 1."""
+    margin: Floats
+    """(F,) px by which the worst border pixel of each frame is inside what may be sampled."""
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__
+        set_field(
+            self, "frame_times", increasing("frame_times", read_only("t", self.frame_times, ("F",)))
+        )
+        for name in ("zoom", "margin"):
+            set_field(
+                self, name, read_only(name, getattr(self, name), (len(self.frame_times),))
+            )
+
+    @property
+    def covered(self) -> Bools:
+        """(F,) whether the log says how the camera moved at each frame."""
+        return self.measured.covered(self.frame_times)
+
+    def source_points(self, t: float, xy: Floats) -> Floats:
+        """Return where in the source output pixels `xy` (P, 2) of the frame at `t` s are found."""
+        return source_points(
+            xy,
+            number("t", t),
+            self.virtual.quat_at(np.asarray(t, dtype=np.float64)),
+            np.interp(t, self.frame_times, self.zoom),
+            measured=self.measured,
+            camera=self.camera,
+            output=self.output,
+        )
+
+    def warp_grid(self, t: float) -> WarpGrid:
+        """Return the grid that warps the frame presented at `t` s."""
+        nodes = grid_nodes(self.output.width, self.output.height)
+        points = self.source_points(t, nodes.reshape(-1, 2)).reshape(nodes.shape)
+        src_xy = extrapolate_outermost(points).astype(np.float32)
+        return WarpGrid(src_xy, self.output.width, self.output.height)

@@ -1,0 +1,49 @@
+"""Warp a frame's native planes by its grid: luma at full, chroma at its own resolution and siting."""
+
+import numpy as np
+
+from stabilizer.video.base import Frame
+from stabilizer.warp import WarpGrid, mesh_warp
+
+
+def warp_frame(
+    frame: Frame,
+    grid: WarpGrid,
+    *,
+    out: Frame,
+    chroma_offset_xy: tuple[float, float],
+    interpolation: str = "cubic",
+) -> Frame:
+    """Fill the planes of `out` with `frame` warped by `grid`, and return `out`.
+
+    Args: chroma_offset_xy: where chroma sample (0, 0) sits, in luma px.
+    """
+    layout = frame.pixel_format
+    subsampling_xy = (layout.subsampling_x, layout.subsampling_y)
+    chroma = chroma_grid(grid, subsampling_xy, offset_xy=chroma_offset_xy)
+    for k, (plane, target) in enumerate(zip(frame.planes, out.planes, strict=True)):
+        mesh_warp(plane, chroma if k else grid, interpolation=interpolation, out=target)
+    return out
+
+
+def chroma_grid(
+    grid: WarpGrid, subsampling_xy: tuple[int, int], *, offset_xy: tuple[float, float]
+) -> WarpGrid:
+    """Return the grid of a chroma plane, whose sample u stands at luma pixel `subsampling · u + offset`.
+
+    Its nodes lie (offset − (subsampling − 1) / 2) luma pixels beside those of `grid`: the map is
+    carried there along its slope, then counted in chroma samples.
+    """
+    (sx, sy), (step_x, step_y) = subsampling_xy, grid.step_xy
+    if sx == sy == 1:
+        return grid
+    shift_x, shift_y = offset_xy[0] - (sx - 1) / 2, offset_xy[1] - (sy - 1) / 2
+    slope_y, slope_x = np.gradient(grid.src_xy, step_y, step_x, axis=(0, 1))
+    luma_xy = grid.src_xy + slope_x * shift_x + slope_y * shift_y
+    chroma_xy = (luma_xy - offset_xy) / subsampling_xy
+    return WarpGrid(
+        chroma_xy.astype(np.float32),
+        width=-(-grid.width // sx),
+        height=-(-grid.height // sy),
+        step_xy=(step_x // sx, step_y // sy),
+    )

@@ -1,0 +1,93 @@
+"""From the measured camera path to a smooth virtual one, before any thought of the picture's border.
+
+A smoother is a frozen dataclass called with the measured `CameraPath` and the frame times (F,) s; it
+returns the virtual `CameraPath` at those times. `SMOOTHERS` holds them all.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol
+
+import numpy as np
+from scipy.signal import oaconvolve
+from scipy.spatial.transform import Rotation, Slerp
+
+from gyro_data.checks import Floats, number
+from gyro_data.quaternions import conjugate, continuous, multiply
+from stabilizer.convolution import gaussian
+from stabilizer.path import CameraPath
+
+_REACH = 4.0  # standard deviations kept of a Gaussian: what is cut off is below 1e-4
+_STEP = 0.005  # s; shake above 100 Hz is not in a picture
+
+
+class Smoother(Protocol):
+    """Chooses the virtual camera path."""
+
+    def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
+        """Return the virtual path at `frame_times` (F,) s."""
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """The measured path averaged under a Gaussian in time.
+
+    The convolution runs over sign-continuous unit quaternions and renormalises, which is the chordal
+    mean on SO(3) (Markley et al. 2007) for motions of less than half a turn under the kernel.
+    """
+
+    time_constant: float = 0.5
+    """Standard deviation of the kernel, s: shake faster than about 1 / (4 time_constant) Hz goes."""
+
+    def __post_init__(self) -> None:
+        number("time_constant", self.time_constant, above=0, maximum=100)
+
+    def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
+        """Return the smoothed path at `frame_times` (F,) s."""
+        radius = int(np.ceil(_REACH * self.time_constant / _STEP))
+        n_steps = int(np.ceil((frame_times[-1] - frame_times[0]) / _STEP)) + 1
+        t = frame_times[0] + _STEP * np.arange(-radius, n_steps + radius + 1)
+        kernel = gaussian(self.time_constant / _STEP, radius=radius)
+        quat = _continued(measured, frame_times, t)
+        mean = oaconvolve(quat, kernel[:, None], mode="valid", axes=0)
+        smooth = Slerp(t[radius:-radius], Rotation.from_quat(mean))
+        return CameraPath(frame_times, smooth(frame_times))
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A tripod: the mean of the measured orientations over the clip, held throughout."""
+
+    def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
+        """Return the constant path at `frame_times` (F,) s."""
+        mean = measured.at(frame_times).mean()
+        return CameraPath(frame_times, Rotation.concatenate([mean] * len(frame_times)))
+
+
+@dataclass(frozen=True)
+class Unsmoothed:
+    """The measured path itself: only the rolling shutter is corrected."""
+
+    def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
+        """Return the measured path at `frame_times` (F,) s."""
+        return CameraPath(frame_times, measured.at(frame_times))
+
+
+SMOOTHERS: Mapping[str, type[Gaussian] | type[Fixed] | type[Unsmoothed]] = MappingProxyType(
+    {"gaussian": Gaussian, "fixed": Fixed, "none": Unsmoothed}
+)
+"""Every smoother by its name on the command line."""
+
+
+def _continued(measured: CameraPath, frame_times: Floats, t: Floats) -> Floats:
+    """Return the measured path at `t` (N,) as sign-continuous quat_xyzw, carried on past its ends.
+
+    Beyond both the log and the clip the path is its own point reflection about the end e:
+    R(e + s) = R(e) R(e − s)ᵀ R(e). It keeps the rate of a pan, so a clip's ends need no extra crop.
+    """
+    first = min(frame_times[0], measured.t[0])
+    last = max(frame_times[-1], measured.t[-1])
+    end = np.clip(t, first, last)  # t itself where nothing has to be carried on
+    R_end, R_mirror = measured.quat_at(end), measured.quat_at(2 * end - t)
+    return continuous(multiply(multiply(R_end, conjugate(R_mirror)), R_end))
