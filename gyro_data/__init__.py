@@ -1,4 +1,4 @@
-"""Gyro logs: read them, repair them, integrate them to orientations. Useful without `stabilizer`."""
+"""Gyro logs: read, repaired, integrated to orientations. Useful without `stabilizer`."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Checks at the birth of a value: shapes, finiteness, order; arrays are copied and made read-only."""
+"""Checks at the birth of a value: shapes, finiteness, order; arrays become read-only copies."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,14 +11,16 @@ Bools = NDArray[np.bool_]
 
 
 def read_only(name: str, value: Any, shape: Sequence[int | str]) -> Floats:
-    """Copy `value` to a read-only float64 array of `shape`; a letter in `shape` stands for any length.
+    """Copy `value` to a read-only float64 array of `shape`, in which a letter is any length.
 
     Raises ValueError when the shape differs or a value is not finite.
     """
     try:
         array = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ValueError(f"{name}: expected numbers of shape {_text(shape)}, got {value!r}") from None
+        raise ValueError(
+            f"{name}: expected numbers of shape {_text(shape)}, got {value!r}"
+        ) from None
     fits = array.ndim == len(shape) and all(
         isinstance(want, str) or want == got for want, got in zip(shape, array.shape, strict=True)
     )
@@ -35,7 +37,7 @@ def _text(shape: Sequence[int | str]) -> str:
 
 
 def increasing(name: str, t: Floats) -> Floats:
-    """Return `t (N,)` if it is strictly increasing, else raise ValueError naming the first offender."""
+    """Return `t (N,)` if it is strictly increasing; ValueError names the first offender."""
     backward = np.flatnonzero(np.diff(t) <= 0)
     if backward.size:
         i = int(backward[0])
@@ -54,7 +56,7 @@ def number(
     maximum: float = np.inf,
     above: float = -np.inf,
 ) -> float:
-    """Return `value` as a finite float within the limits; raise ValueError or TypeError if it is not."""
+    """Return `value` as a finite float within the limits, else raise ValueError or TypeError."""
     if isinstance(value, str | bytes | bool) or not hasattr(value, "__float__"):
         raise TypeError(f"{name}: expected a number, got {value!r}")
     result = float(value)

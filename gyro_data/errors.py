@@ -1,4 +1,4 @@
-"""The one error for a log that cannot be used as it is; the message says what, where and what to do."""
+"""The one error for a log that cannot be used; it says what, where and what to do."""
 
 
 class GyroDataError(Exception):

@@ -1,4 +1,4 @@
-"""Package exports that are imported when they are first used, so that importing a package costs nothing."""
+"""Exports that are imported when they are first used: importing a package costs nothing."""
 
 from collections.abc import Callable, Mapping
 from importlib import import_module

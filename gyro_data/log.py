@@ -11,7 +11,7 @@ from gyro_data.checks import Floats, increasing, read_only
 
 @dataclass(frozen=True, eq=False)
 class GyroLog:
-    """Angular rates (and perhaps accelerations) sampled at real instants; needs at least 2 samples."""
+    """Angular rates (and perhaps accelerations) at real instants; at least 2 samples."""
 
     t: Floats
     """(N,) s, strictly increasing, on the log's clock (any origin)."""
