@@ -1,4 +1,4 @@
-"""Orientation over time: `RotationCurve` in general, `Orientation` of the body on the log's clock."""
+"""Rotation over time: `RotationCurve` in general, `Orientation` of the body on the log's clock."""
 
 from dataclasses import dataclass, field
 
@@ -21,7 +21,7 @@ class RotationCurve:
     R_world_frame: Rotation
     """N rotations: v_world = R_world_frame.apply(v_frame)."""
     rate: Floats | None = None
-    """(N, 3) rad/s about the frame's x, y, z at t (makes the interpolation cubic), or None (slerp)."""
+    """(N, 3) rad/s about the frame's x, y, z at t: interpolated cubically; None: by slerp."""
     gaps: Floats = field(default_factory=lambda: np.empty((0, 2)))
     """(G, 2) s: where the motion is unknown; held at the first end, any jump is at the second."""
     _quat_xyzw: Floats = field(init=False, repr=False)
@@ -44,15 +44,15 @@ class RotationCurve:
         return interpolate(np.asarray(t), self.t, self._quat_xyzw, self.rate, self._held)
 
     def at(self, t: Floats | float) -> Rotation:
-        """Return R_world_frame at `t` s: one Rotation for a number, else t.size of them, flattened."""
+        """Return R_world_frame at `t` s: one Rotation for a number, else t.size, flattened."""
         return Rotation.from_quat(self.quat_at(np.ravel(t) if np.ndim(t) else t))
 
     def between(self, t0: Floats | float, t1: Floats | float) -> Rotation:
-        """Return R_frame0_frame1 = R_world_frame(t0)⁻¹ R_world_frame(t1): the motion from t0 to t1 s."""
+        """Return R_world_frame(t0)⁻¹ R_world_frame(t1): the motion from t0 to t1 s."""
         return self.at(t0).inv() * self.at(t1)
 
     def covered(self, t: Floats | float) -> Bools:
-        """Tell for each `t` (...) s if the motion is known: not beyond the ends nor inside a gap."""
+        """Tell for each `t` (...) s if the motion is known: not beyond the ends nor in a gap."""
         within = (np.asarray(t) >= self.t[0]) & (np.asarray(t) <= self.t[-1])
         return np.asarray(within & ~inside_gaps(t, self.gaps))
 

@@ -1,6 +1,6 @@
 """The camera: picture size, intrinsics, lens, rolling shutter and how the motion sensor sits in it.
 
-Pixels are (x, y) with the centre of the top-left pixel at (0, 0). Row times refer to the middle row.
+Pixels are (x, y), the centre of the top-left pixel is (0, 0). Row times refer to the middle row.
 """
 
 import json
@@ -46,7 +46,7 @@ class Camera:
     """Principal point, px; the picture's centre is (width − 1) / 2."""
     cy: float
     """Principal point, px."""
-    lens: Lens = Pinhole()
+    lens: Lens = field(default_factory=Pinhole)
     """Distortion of normalised points."""
     readout_time: float = 0.0
     """s from the first to the last row (or column) plus one; 0 is a global shutter."""
@@ -78,13 +78,13 @@ class Camera:
 
     @classmethod
     def from_focal(cls, width: int, height: int, focal: float, **fields: Any) -> "Camera":
-        """Return a camera of focal length `focal` px with its principal point in the picture's centre."""
+        """Return a camera of focal length `focal` px, its principal point in the centre."""
         number("focal", focal, above=0)
         return cls(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, **fields)
 
     @classmethod
     def from_hfov(cls, width: int, height: int, hfov: float, **fields: Any) -> "Camera":
-        """Return a pinhole camera of horizontal field of view `hfov` rad: f = (width / 2) / tan(hfov / 2)."""
+        """Return a camera of horizontal view `hfov` rad: f = (width / 2) / tan(hfov / 2)."""
         number("hfov", hfov, above=0, maximum=np.deg2rad(175))
         return cls.from_focal(width, height, width / 2 / np.tan(hfov / 2), **fields)
 
@@ -93,12 +93,12 @@ class Camera:
         return self.lens.project(rays) * (self.fx, self.fy) + (self.cx, self.cy)
 
     def unproject(self, xy: Floats, zoom: Floats | float = 1.0) -> Floats:
-        """Return camera-frame rays (..., 3) of pixels (..., 2), the focal length multiplied by `zoom`."""
+        """Return camera-frame rays (..., 3) of pixels (..., 2) at `zoom` times the focal length."""
         focal = np.asarray(zoom)[..., None] * (self.fx, self.fy)
         return self.lens.unproject((xy - np.array((self.cx, self.cy))) / focal)
 
     def readout_offset(self, xy: Floats) -> Floats:
-        """Return when pixels (..., 2) are read, in s after the middle row: T ((row + ½) / height − ½).
+        """Return when pixels (..., 2) are read, s after the middle row: T ((row + ½) / height − ½).
 
         Beyond the picture there are no rows: the time stops at the first and the last one.
         """
@@ -172,7 +172,9 @@ def load_camera(path: str | PathLike[str]) -> Camera:
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StabilizerError(f"{path}: not a camera JSON file: {error}") from error
     if not isinstance(content, dict):
-        raise StabilizerError(f"{path}: a camera file is a JSON object, got {type(content).__name__}")
+        raise StabilizerError(
+            f"{path}: a camera file is a JSON object, got {type(content).__name__}"
+        )
     missing = [key for key in _REQUIRED_KEYS if key not in content]
     unknown = [key for key in content if key not in _REQUIRED_KEYS + _OPTIONAL_KEYS]
     if missing or unknown:

@@ -1,7 +1,7 @@
 """Lens models: rays in the camera frame (x right, y down, z forward) ↔ normalised image points.
 
-A point is in units of the focal length from the principal point. A ray that a lens cannot show (behind
-it, or past the radius where its distortion stops growing) projects to NaN: it is outside the picture.
+A point is in units of the focal length from the principal point. A ray that a lens cannot show
+(behind it, or past the radius where its distortion stops growing) projects to NaN: it is outside.
 """
 
 from collections.abc import Mapping
@@ -30,10 +30,10 @@ class Lens(Protocol):
         """Distortion coefficients in OpenCV's order."""
 
     def project(self, rays: Floats) -> Floats:
-        """Return the normalised points (..., 2) of `rays` (..., 3); NaN where the lens shows none."""
+        """Return normalised points (..., 2) of `rays` (..., 3); NaN where the lens shows none."""
 
     def unproject(self, points: Floats) -> Floats:
-        """Return rays (..., 3), of any length, of normalised `points` (..., 2); NaN where none is."""
+        """Return rays (..., 3) of any length of `points` (..., 2); NaN where there is none."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,7 @@ class OpenCV:
         k1, k2, _, _, k3, k4, k5, k6 = (coeffs + (0.0,) * 4)[:8]
         numerator = Polynomial([0, 1, 0, k1, 0, k2, 0, k3])  # r · radial factor, in r
         denominator = Polynomial([1, 0, k4, 0, k5, 0, k6])
-        object.__setattr__(
-            self, "_profile", _RadialProfile(numerator, denominator, _WIDEST_RADIUS)
-        )
+        object.__setattr__(self, "_profile", _RadialProfile(numerator, denominator, _WIDEST_RADIUS))
 
     def project(self, rays: Floats) -> Floats:
         """Return the distorted (x', y'); NaN behind the camera and past the monotonic radius."""
@@ -133,7 +131,7 @@ class OpenCV:
 class Fisheye:
     """Kannala and Brandt's model as OpenCV's fisheye module has it, coefficients k1..k4.
 
-    A ray at angle θ from the axis lands at radius θ (1 + k1 θ² + k2 θ⁴ + k3 θ⁶ + k4 θ⁸), also past 90°.
+    A ray at angle θ from the axis lands at θ (1 + k1 θ² + k2 θ⁴ + k3 θ⁶ + k4 θ⁸), also past 90°.
     """
 
     name: ClassVar[str] = "fisheye"
@@ -217,6 +215,6 @@ def _set_coeffs(
 
 
 def _real_roots(polynomial: Polynomial) -> Floats:
-    """Return the real roots; a polynomial with vanishing leading terms has those of its lower degree."""
+    """Return the real roots; leading terms that vanish do not count."""
     roots = polynomial.trim(1e-14).roots()
     return np.real(roots[np.abs(np.imag(roots)) < 1e-9])

@@ -1,4 +1,4 @@
-"""The camera's orientation over time: `CameraPath`, in the camera frame and on the video's clock."""
+"""The camera's orientation over time: `CameraPath`, camera frame, the video's clock."""
 
 from scipy.spatial.transform import Rotation
 
