@@ -1,7 +1,7 @@
-"""From the measured camera path to a smooth virtual one, before any thought of the picture's border.
+"""From the measured camera path to a smooth virtual one; the picture's border comes later.
 
-A smoother is a frozen dataclass called with the measured `CameraPath` and the frame times (F,) s; it
-returns the virtual `CameraPath` at those times. `SMOOTHERS` holds them all.
+A smoother is a frozen dataclass called with the measured `CameraPath` and the frame times (F,) s;
+it returns the virtual `CameraPath` at those times. `SMOOTHERS` holds them all.
 """
 
 from collections.abc import Mapping
@@ -33,12 +33,12 @@ class Smoother(Protocol):
 class Gaussian:
     """The measured path averaged under a Gaussian in time.
 
-    The convolution runs over sign-continuous unit quaternions and renormalises, which is the chordal
-    mean on SO(3) (Markley et al. 2007) for motions of less than half a turn under the kernel.
+    The convolution runs over sign-continuous unit quaternions and renormalises: to second order
+    the chordal mean on SO(3) (Markley et al., 2007), exact for a steady turn.
     """
 
     time_constant: float = 0.5
-    """Standard deviation of the kernel, s: shake faster than about 1 / (4 time_constant) Hz goes."""
+    """Standard deviation of the kernel, s: it halves a swing of 0.19 / time_constant Hz."""
 
     def __post_init__(self) -> None:
         number("time_constant", self.time_constant, above=0, maximum=100)

@@ -1,0 +1,216 @@
+"""Image filters for the last step of rendering: a frame in, a new frame of the same format out.
+
+A filter works on the luma plane or on all planes, each in its own samples: in 4:2:0 chroma a sigma
+of 1 spans 2 luma pixels. Results are rounded and saturated to the significant bits of the format.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar, Literal, Self
+
+import numpy as np
+
+from gyro_data.checks import Floats, number, read_only
+from stabilizer.convolution import box, convolve, gaussian, separable, sharpen
+from stabilizer.errors import StabilizerError
+from stabilizer.video.base import Frame, Plane
+
+Planes = Literal["luma", "all"]
+LARGEST_KERNEL = 63
+"""Rows, and columns, that a kernel file may have."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageFilter(ABC):
+    """A map from frame to frame; the input stays as it is."""
+
+    USAGE: ClassVar[str]
+    """How `parse_filter` wants it written."""
+
+    planes: Planes = "luma"
+    """With "luma" the chroma planes pass through as they are."""
+
+    def __post_init__(self) -> None:
+        if self.planes not in ("luma", "all"):
+            raise ValueError(f"planes: expected luma or all, got {self.planes!r}")
+
+    def __call__(self, frame: Frame) -> Frame:
+        """Return `frame` with its luma plane, or all planes, filtered."""
+        peak = 2**frame.pixel_format.bits - 1
+        count = 1 if self.planes == "luma" else len(frame.planes)
+        filtered = [np.minimum(self.on_plane(plane), peak) for plane in frame.planes[:count]]
+        return replace(frame, planes=(*filtered, *frame.planes[count:]))
+
+    @abstractmethod
+    def on_plane(self, plane: Plane) -> Plane:
+        """Filter one plane (H, W), or (H, W, 2) of interleaved chroma."""
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, argument: str, *, planes: Planes) -> Self:
+        """Build the filter from the text after its name; raises ValueError if it does not fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class GaussianBlur(ImageFilter):
+    """Blur by a Gaussian bell."""
+
+    USAGE = "gaussian:SIGMA"
+
+    sigma: float
+    """Samples, > 0."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("sigma", self.sigma, above=0.0, maximum=1000.0)
+
+    def on_plane(self, plane: Plane) -> Plane:
+        kernel = gaussian(self.sigma)
+        return separable(plane, kernel, kernel)
+
+    @classmethod
+    def parse(cls, argument: str, *, planes: Planes) -> Self:
+        return cls(float(argument), planes=planes)
+
+
+@dataclass(frozen=True, eq=False)
+class BoxBlur(ImageFilter):
+    """Blur by the mean of a square."""
+
+    USAGE = "box:SIZE"
+
+    size: int
+    """Side of the square in samples; odd, as an even square would move the picture."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.size, int) or self.size < 1 or self.size % 2 == 0:
+            raise ValueError(f"size: expected an odd whole number >= 1, got {self.size}")
+
+    def on_plane(self, plane: Plane) -> Plane:
+        kernel = box(self.size)
+        return separable(plane, kernel, kernel)
+
+    @classmethod
+    def parse(cls, argument: str, *, planes: Planes) -> Self:
+        return cls(int(argument), planes=planes)
+
+
+@dataclass(frozen=True, eq=False)
+class Sharpen(ImageFilter):
+    """Sharpen by an unsharp mask: add what a 3 × 3 blur takes away."""
+
+    USAGE = "sharpen:AMOUNT"
+
+    amount: float
+    """How often the difference to the blurred picture is added; 0 changes nothing."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        number("amount", self.amount, minimum=0.0)
+
+    def on_plane(self, plane: Plane) -> Plane:
+        return convolve(plane, sharpen(self.amount))
+
+    @classmethod
+    def parse(cls, argument: str, *, planes: Planes) -> Self:
+        return cls(float(argument), planes=planes)
+
+
+@dataclass(frozen=True, eq=False)
+class KernelFilter(ImageFilter):
+    """Convolve with any kernel, taken as it is: one whose sum is not 1 changes the brightness."""
+
+    USAGE = "kernel:FILE"
+
+    kernel: Floats
+    """(kh, kw); an even length moves the picture by half a sample."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "kernel", read_only("kernel", self.kernel, ("kh", "kw")))
+
+    def on_plane(self, plane: Plane) -> Plane:
+        return convolve(plane, self.kernel)
+
+    @classmethod
+    def parse(cls, argument: str, *, planes: Planes) -> Self:
+        return cls(read_kernel(argument), planes=planes)
+
+
+IMAGE_FILTERS: Mapping[str, type[ImageFilter]] = MappingProxyType(
+    {
+        "gaussian": GaussianBlur,
+        "box": BoxBlur,
+        "sharpen": Sharpen,
+        "kernel": KernelFilter,
+    }
+)
+
+
+def parse_filter(spec: str) -> ImageFilter:
+    """Build a filter from `name:argument`, on all planes if `:all` follows, e.g. "box:3:all".
+
+    Raises ValueError listing the filters, and StabilizerError if a kernel file cannot be used.
+    """
+    name, _, rest = spec.partition(":")
+    argument = rest.removesuffix(":all")
+    try:
+        if name not in IMAGE_FILTERS or not argument:
+            raise ValueError("no such filter" if argument else "nothing after the name")
+        return IMAGE_FILTERS[name].parse(argument, planes="luma" if argument == rest else "all")
+    except ValueError as error:
+        usages = ", ".join(kind.USAGE for kind in IMAGE_FILTERS.values())
+        raise ValueError(
+            f"filter: expected one of {usages}, with :all behind it to filter chroma too, "
+            f"such as gaussian:1.2 or box:3:all; got {spec!r} ({error})"
+        ) from error
+
+
+def read_kernel(path: str | Path) -> Floats:
+    """Read a matrix (kh, kw) of numbers, one row per line, apart by blanks or commas.
+
+    What follows a # is a comment. Raises StabilizerError if it is no matrix or larger than 63 × 63.
+    """
+    try:
+        with open(path, encoding="utf-8-sig") as lines:
+            rows = _rows(path, lines)
+    except (OSError, UnicodeDecodeError) as error:
+        raise StabilizerError(
+            f"{path}: cannot read the kernel ({error}); give a text file of numbers"
+        ) from error
+    widths = {len(row) for row in rows}
+    if len(widths) != 1:
+        raise StabilizerError(
+            f"{path}: the rows of the kernel have {sorted(widths) or 'no'} numbers; "
+            "give each line equally many"
+        )
+    if max(len(rows), *widths) > LARGEST_KERNEL:
+        raise StabilizerError(
+            f"{path}: the kernel has {len(rows)} × {widths.pop()} numbers; "
+            f"give at most {LARGEST_KERNEL} × {LARGEST_KERNEL}"
+        )
+    return np.array(rows)
+
+
+def _rows(path: str | Path, lines: Iterable[str]) -> list[list[float]]:
+    bare = ((i, line.partition("#")[0].strip()) for i, line in enumerate(lines, 1))
+    return [[_number(path, i, word) for word in _words(line)] for i, line in bare if line]
+
+
+def _words(line: str) -> list[str]:
+    return re.split(r"\s*,\s*|\s+", line)
+
+
+def _number(path: str | Path, line_number: int, word: str) -> float:
+    try:
+        return number("element", float(word))
+    except ValueError as error:
+        raise StabilizerError(
+            f"{path}, line {line_number}: expected a finite number, got {word!r}; "
+            "set numbers apart by blanks or commas, and comments by #"
+        ) from error

@@ -1,0 +1,117 @@
+"""Smoothers: one contract for all, and the Gaussian's transfer function."""
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from stabilizer.path import CameraPath
+from stabilizer.smoothing import SMOOTHERS, Gaussian
+
+FRAMES = np.arange(120) / 30 + 0.011
+
+
+def yaw_path(yaw, t0=-4.0, t1=9.0, n=8000) -> CameraPath:
+    t = np.linspace(t0, t1, n)
+    return CameraPath(t, Rotation.from_rotvec(np.outer(yaw(t), (0.0, 1.0, 0.0))))
+
+
+def angles_deg(a: CameraPath, b: CameraPath) -> np.ndarray:
+    return np.rad2deg((a.R_world_cam.inv() * b.R_world_cam).magnitude())
+
+
+@pytest.fixture(params=sorted(SMOOTHERS))
+def smoother(request):
+    return SMOOTHERS[request.param]()
+
+
+def test_every_smoother_answers_at_the_frame_times(smoother, handheld) -> None:
+    virtual = smoother(handheld, FRAMES)
+    assert isinstance(virtual, CameraPath)
+    np.testing.assert_array_equal(virtual.t, FRAMES)
+
+
+def test_every_smoother_leaves_a_still_camera_alone(smoother) -> None:
+    pose = Rotation.from_rotvec([0.3, -1.0, 0.4])
+    still = CameraPath(np.array([0.0, 5.0]), Rotation.concatenate([pose, pose]))
+    virtual = smoother(still, FRAMES)
+    np.testing.assert_allclose(
+        virtual.R_world_cam.as_matrix(), np.broadcast_to(pose.as_matrix(), (120, 3, 3)), atol=1e-12
+    )
+
+
+def test_every_smoother_commutes_with_a_rotation_of_the_world(smoother, handheld) -> None:
+    turn = Rotation.from_euler("XYZ", [40, 170, -60], degrees=True)
+    turned = CameraPath(handheld.t, turn * handheld.R_world_cam)
+    a, b = smoother(turned, FRAMES), smoother(handheld, FRAMES)
+    difference = (turn * b.R_world_cam).inv() * a.R_world_cam
+    assert np.rad2deg(difference.magnitude()).max() < 1e-6
+
+
+def test_every_smoother_commutes_with_a_shift_of_time(smoother, handheld) -> None:
+    later = CameraPath(handheld.t + 1000.0, handheld.R_world_cam)
+    a, b = smoother(later, FRAMES + 1000.0), smoother(handheld, FRAMES)
+    assert angles_deg(a, b).max() < 1e-5
+
+
+def test_every_smoother_takes_one_frame(smoother, handheld) -> None:
+    virtual = smoother(handheld, np.array([1.0]))
+    assert len(virtual.R_world_cam) == 1
+    assert np.rad2deg((virtual.at(1.0).inv() * handheld.at(1.0)).magnitude()) < 10
+
+
+def test_every_smoother_is_deterministic_to_the_bit(smoother, handheld) -> None:
+    a, b = smoother(handheld, FRAMES), smoother(handheld, FRAMES)
+    np.testing.assert_array_equal(a.quat_at(FRAMES), b.quat_at(FRAMES))
+
+
+@pytest.mark.parametrize("frequency", [0.2, 0.5, 1.0, 2.0])
+def test_the_gaussian_passes_each_frequency_as_theory_says(frequency) -> None:
+    """A Gaussian of standard deviation s passes exp(−2 (π s f)²)."""
+    amplitude = 0.05
+    measured = yaw_path(lambda t: amplitude * np.sin(2 * np.pi * frequency * t))
+    virtual = Gaussian(time_constant=0.3)(measured, FRAMES)
+    yaw = virtual.R_world_cam.as_rotvec()[:, 1]
+    passed = np.exp(-2 * (np.pi * 0.3 * frequency) ** 2)
+    expected = amplitude * passed * np.sin(2 * np.pi * frequency * FRAMES)
+    np.testing.assert_allclose(yaw, expected, atol=amplitude * 0.002)
+
+
+def test_the_gaussian_follows_a_pan_exactly_also_at_the_ends_of_the_log() -> None:
+    short = yaw_path(lambda t: 0.7 * t, t0=FRAMES[0], t1=FRAMES[-1])
+    assert (
+        angles_deg(Gaussian(0.5)(short, FRAMES), CameraPath(FRAMES, short.at(FRAMES))).max() < 1e-4
+    )
+
+
+def test_the_gaussian_turns_with_a_camera_that_spins() -> None:
+    """Euler angles or a single tangent plane break where a turn passes 180°."""
+    spin = yaw_path(lambda t: 4.0 * t)
+    assert angles_deg(Gaussian(0.3)(spin, FRAMES), CameraPath(FRAMES, spin.at(FRAMES))).max() < 1e-4
+
+
+def test_smoothing_does_not_depend_on_the_frame_rate(handheld) -> None:
+    slow, fast = FRAMES[::4], FRAMES
+    a, b = Gaussian(0.4)(handheld, slow), Gaussian(0.4)(handheld, fast)
+    assert np.rad2deg((a.at(slow).inv() * b.at(slow)).magnitude()).max() < 1e-3
+
+
+def test_irregular_frame_times_give_the_same_path(handheld) -> None:
+    irregular = np.sort(np.random.default_rng(0).uniform(FRAMES[0], FRAMES[-1], 50))
+    irregular[0] = FRAMES[0]
+    a, b = Gaussian(0.4)(handheld, irregular), Gaussian(0.4)(handheld, FRAMES)
+    assert np.rad2deg((a.at(FRAMES[0]).inv() * b.at(FRAMES[0])).magnitude()) < 1e-6
+    assert np.rad2deg((a.at(irregular).inv() * b.at(irregular)).magnitude()).max() < 0.05
+
+
+def test_a_smoother_ending_at_the_end_of_the_log_adds_no_jitter(handheld) -> None:
+    virtual = Gaussian(0.5)(handheld, np.arange(int(30 * 4.4)) / 30)
+    rates = (virtual.R_world_cam[:-1].inv() * virtual.R_world_cam[1:]).as_rotvec() * 30
+    jerk = np.abs(np.diff(rates, n=2, axis=0)).max()
+    raw = handheld.at(virtual.t)
+    raw_rates = (raw[:-1].inv() * raw[1:]).as_rotvec() * 30
+    assert jerk < np.abs(np.diff(raw_rates, n=2, axis=0)).max() / 50
+
+
+def test_a_time_constant_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="time_constant: expected a finite number"):
+        Gaussian(time_constant=0)
