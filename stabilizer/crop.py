@@ -22,7 +22,9 @@ from stabilizer.warp import source_points
 
 LOG = logging.getLogger(__name__)
 
-_LARGEST_ZOOM = 50.0
+LARGEST_ZOOM = 50.0
+"""No crop goes beyond this."""
+
 _SPARSE, _DENSE = 8, 64  # border points per edge: for the search and for the verdict
 _TOLERANCE = 1e-3  # px
 _SAME_PIXEL = 1e-6  # px: a point this close to its own source pixel needs no neighbours
@@ -47,7 +49,7 @@ class Border:
     """px that the interpolation kernel needs between a sample and the picture's edge."""
 
     def margin(self, t: Floats, R: Floats, zoom: float, n_per_edge: int = _DENSE) -> Floats:
-        """Return by how many px each frame's worst border point is inside (F,); −inf: not shown at all.
+        """Return by how many px each frame's worst border point is inside (F,); −inf: not shown.
 
         Args: t (F,) s; R (F, 4) R_world_virtual as quat_xyzw.
         """
@@ -61,8 +63,8 @@ class Border:
     def required_zoom(self, t: Floats, R: Floats, n_per_edge: int) -> float:
         """Return the smallest zoom ≥ 1 for which the border of all the frames is inside.
 
-        Newton-like: on the line from the centre's source pixel to a border point's, the share that is
-        inside the picture is the factor by which the zoom is wrong.
+        Newton-like: on the line from the centre's source pixel to a border point's, the share
+        that is inside the picture is the factor by which the zoom is wrong.
         """
         centre = np.array([[self.output.cx, self.output.cy]])
         xy = np.concatenate([centre, border_points(self.output, n_per_edge)])
@@ -70,7 +72,7 @@ class Border:
         for _ in range(_ZOOM_STEPS):
             source = self._source(xy, t, R, zoom)
             step = 1.0 / self._share_inside(source[:, :1], source[:, 1:])
-            zoom = float(np.clip(zoom * step, 1.0, _LARGEST_ZOOM))
+            zoom = float(np.clip(zoom * step, 1.0, LARGEST_ZOOM))
             if abs(step - 1) < 1e-7:
                 break
         return zoom
@@ -81,7 +83,7 @@ class Border:
         )
 
     def _inside(self, xy: Floats, source: Floats) -> Floats:
-        """Return the signed distance (F, P) to the inset picture; pixels that stay in place are inside."""
+        """Return signed distances (F, P) to the inset picture; pixels that stay are inside."""
         low = source - self.inset
         high = np.array((self.camera.width, self.camera.height)) - 1.0 - self.inset - source
         distance = np.minimum(low, high).min(axis=-1)
@@ -90,12 +92,12 @@ class Border:
         return np.asarray(np.where(stays, np.maximum(distance, 0.0), distance))
 
     def _share_inside(self, centre: Floats, source: Floats) -> float:
-        """Return the share of the way from the centres (F, 1, 2) to the worst point of (F, P, 2)."""
+        """Return the share of the way from the centres (F, 1, 2) to the worst of (F, P, 2)."""
         way = source - centre
         edge = np.array((self.camera.width, self.camera.height)) - 1.0 - self.inset
         room = np.where(way > 0, edge - centre, centre - self.inset)
         share = room / np.maximum(np.abs(way), 1e-9)
-        # NaN: the lens shows no such point, so try half the view; a centre outside: as far as it goes
+        # NaN: the lens shows no such point, try half the view; a centre outside: as far as it goes
         return float(np.clip(np.nan_to_num(share, nan=0.5), 1e-2, 1e2).min())
 
 
@@ -112,13 +114,13 @@ def border_points(camera: Camera, n_per_edge: int) -> Floats:
 def fit_crop(
     virtual: CameraPath, border: Border, *, zoom: float | None, max_zoom: float
 ) -> tuple[CameraPath, float, Floats]:
-    """Return a virtual path and one zoom with which no frame shows a border, and the margins (F,) px.
+    """Return a virtual path and one zoom that show no border, and the margins (F,) px.
 
     Args:
         virtual: the wish, at the frame times.
         zoom: a given zoom, or None for the smallest that fits up to `max_zoom`.
 
-    A zoom that is too small even for the measured path is raised to what that needs, with a warning.
+    A zoom too small even for the measured path is raised to what that needs, with a warning.
     """
     t = virtual.t
     R_virtual, R_measured = virtual.quat_at(t), border.measured.quat_at(t)
@@ -133,10 +135,10 @@ def fit_crop(
 
 def _feasible_limit(border: Border, t: Floats, R_measured: Floats, limit: float) -> float:
     """Return `limit`, raised with a warning to what the measured path needs if that is more."""
-    least = _clip_zoom(border, t, R_measured, _LARGEST_ZOOM)
+    least = _clip_zoom(border, t, R_measured, LARGEST_ZOOM)
     if not np.isfinite(least):
         raise StabilizerError(
-            f"no zoom up to {_LARGEST_ZOOM:g} keeps the border out of the picture even without "
+            f"no zoom up to {LARGEST_ZOOM:g} keeps the border out of the picture even without "
             "smoothing: check the camera's readout time and lens, and the log's units"
         )
     if least > limit * (1 + 1e-9):
@@ -152,8 +154,8 @@ def _feasible_limit(border: Border, t: Floats, R_measured: Floats, limit: float)
 def _clip_zoom(border: Border, t: Floats, R: Floats, limit: float) -> float:
     """Return the smallest zoom that fits every frame, inf if it exceeds `limit`.
 
-    The zoom grows to what the worst frames need until no frame is left: first judged by sparse border
-    points, then by dense ones.
+    The zoom grows to what the worst frames need until no frame is left: first judged by sparse
+    border points, then by dense ones.
     """
     zoom, growth = 1.0, 1e-6
     for n_per_edge in (_SPARSE, _DENSE):
@@ -175,7 +177,7 @@ def _clip_zoom(border: Border, t: Floats, R: Floats, limit: float) -> float:
 
 
 def _pull(border: Border, t: Floats, R_measured: Floats, R_virtual: Floats, zoom: float) -> Floats:
-    """Return the path R_measured exp(a log(R_measuredᵀ R_virtual)) with a (F,) ≤ 1 that fits `zoom`.
+    """Return the path R_measured exp(a log(R_measuredᵀ R_virtual)), a (F,) ≤ 1, that fits `zoom`.
 
     `a` is the largest share that fits each frame, made calm over `_PULL_TIME` without exceeding it.
     """
@@ -204,7 +206,7 @@ def _pull(border: Border, t: Floats, R_measured: Floats, R_virtual: Floats, zoom
 
 
 def _calm(share: Floats, t: Floats) -> Floats:
-    """Return a slowly varying lower bound of `share`: a running minimum, then a Gaussian inside it."""
+    """Return a slow lower bound of `share`: a running minimum, then a Gaussian inside it."""
     if len(t) < 2:
         return share
     radius = max(1, round(_PULL_TIME / float(np.median(np.diff(t)))))

@@ -35,9 +35,7 @@ class Plan:
             self, "frame_times", increasing("frame_times", read_only("t", self.frame_times, ("F",)))
         )
         for name in ("zoom", "margin"):
-            set_field(
-                self, name, read_only(name, getattr(self, name), (len(self.frame_times),))
-            )
+            set_field(self, name, read_only(name, getattr(self, name), (len(self.frame_times),)))
 
     @property
     def covered(self) -> Bools:

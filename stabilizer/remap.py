@@ -1,4 +1,4 @@
-"""Warp a frame's native planes by its grid: luma at full, chroma at its own resolution and siting."""
+"""Warp a frame's native planes by its grid: chroma at its own resolution and siting."""
 
 import numpy as np
 
@@ -29,7 +29,7 @@ def warp_frame(
 def chroma_grid(
     grid: WarpGrid, subsampling_xy: tuple[int, int], *, offset_xy: tuple[float, float]
 ) -> WarpGrid:
-    """Return the grid of a chroma plane, whose sample u stands at luma pixel `subsampling · u + offset`.
+    """Return the grid of a chroma plane, whose sample u is at luma px `subsampling · u + offset`.
 
     Its nodes lie (offset − (subsampling − 1) / 2) luma pixels beside those of `grid`: the map is
     carried there along its slope, then counted in chroma samples.

@@ -8,7 +8,7 @@ from stabilizer.path import CameraPath
 
 
 def shaky_path(duration: float, *, seed: int = 0, rms: float = 0.15) -> CameraPath:
-    """Return a hand-held motion, 0.8 to 14 Hz with `rms` rad/s per axis and a slow pan, at 2 kHz."""
+    """Return a hand-held motion: 0.8 to 14 Hz, `rms` rad/s per axis, a slow pan; at 2 kHz."""
     rng = np.random.default_rng(seed)
     t = np.arange(-0.5, duration + 0.5, 1 / 2000)
     frequency = np.geomspace(0.8, 14, 12)[:, None]  # (12, 1) Hz

@@ -1,0 +1,133 @@
+"""The crop: no border pixel, not one; the smallest zoom; the pull towards the measured path."""
+
+import logging
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from stabilizer.camera import Camera
+from stabilizer.crop import Border, border_points, fit_crop
+from stabilizer.errors import StabilizerError
+from stabilizer.lens import Fisheye, OpenCV, Pinhole
+from stabilizer.path import CameraPath
+from stabilizer.smoothing import Fixed, Gaussian, Unsmoothed
+from stabilizer.warp import source_points
+
+FRAMES = np.arange(60) / 20 + 0.3
+LENSES = [Pinhole(), OpenCV((-0.25, 0.07, 0.001, 0.0)), Fisheye((0.04, -0.01, 0.0, 0.0))]
+
+
+def border(measured, lens=LENSES[0], readout=0.02, inset=4.0, **camera) -> Border:
+    source = Camera.from_focal(640, 360, 480.0, lens=lens, readout_time=readout, **camera)
+    return Border(measured, source, source, inset)
+
+
+def worst_margin_by_hand(path: CameraPath, zoom: float, judge: Border) -> float:
+    """The worst distance to the inset picture over every single border pixel of every frame."""
+    width, height = judge.camera.width, judge.camera.height
+    x, y = np.arange(width), np.arange(height)
+    edges = [
+        np.stack([x, np.zeros(width)], -1),
+        np.stack([x, np.full(width, height - 1)], -1),
+        np.stack([np.zeros(height), y], -1),
+        np.stack([np.full(height, width - 1), y], -1),
+    ]
+    found = source_points(
+        np.concatenate(edges).astype(float),
+        path.t,
+        path.quat_at(path.t),
+        zoom,
+        measured=judge.measured,
+        camera=judge.camera,
+        output=judge.output,
+    )
+    assert not np.isnan(found).any()
+    low, high = found.min(axis=(0, 1)), found.max(axis=(0, 1))
+    return min(
+        (low - judge.inset).min(),
+        (width - 1 - judge.inset - high[0]),
+        (height - 1 - judge.inset - high[1]),
+    )
+
+
+def test_border_points_walk_once_around_the_picture() -> None:
+    xy = border_points(Camera.from_focal(640, 360, 480.0), 8)
+    assert len(np.unique(xy, axis=0)) == 32
+    on_edge = (xy == 0) | (xy == (639, 359))
+    assert on_edge.any(axis=-1).all()
+    for corner in [(0, 0), (639, 0), (639, 359), (0, 359)]:
+        assert (xy == corner).all(axis=-1).any()
+
+
+@pytest.mark.parametrize("lens", LENSES, ids=lambda lens: lens.name)
+@pytest.mark.parametrize("direction", ["top_to_bottom", "right_to_left"])
+def test_the_zoom_is_the_smallest_without_a_border(handheld, lens, direction) -> None:
+    judge = border(handheld, lens, readout_direction=direction)
+    path, zoom, margin = fit_crop(Gaussian(0.5)(handheld, FRAMES), judge, zoom=None, max_zoom=3.0)
+    assert 1.02 < zoom < 1.5
+    assert margin.min() == pytest.approx(0, abs=2e-3)
+    assert worst_margin_by_hand(path, zoom, judge) > -0.02
+    assert worst_margin_by_hand(path, zoom * 0.999, judge) < -0.1
+
+
+@pytest.mark.parametrize("lens", LENSES, ids=lambda lens: lens.name)
+@pytest.mark.parametrize("smoother", [Gaussian(1.0), Fixed()], ids=["gaussian", "fixed"])
+@pytest.mark.parametrize("limit", [1.06, 1.12])
+def test_where_the_limit_binds_the_path_gives_way_and_the_border_stays_out(
+    handheld, lens, smoother, limit
+) -> None:
+    judge = border(handheld, lens)
+    wish = smoother(handheld, FRAMES)
+    path, zoom, margin = fit_crop(wish, judge, zoom=None, max_zoom=limit)
+    assert zoom == limit
+    assert margin.min() > -2e-3
+    assert worst_margin_by_hand(path, zoom, judge) > -0.02
+    moved = (wish.R_world_cam.inv() * path.R_world_cam).magnitude()
+    assert moved.max() > 1e-3  # the limit did bind
+
+
+def test_a_given_zoom_is_kept_when_it_fits(handheld) -> None:
+    judge = border(handheld)
+    wish = Gaussian(0.5)(handheld, FRAMES)
+    path, zoom, margin = fit_crop(wish, judge, zoom=1.6, max_zoom=1.5)
+    assert zoom == 1.6
+    assert margin.min() > 5
+    np.testing.assert_array_equal(path.quat_at(FRAMES), wish.quat_at(FRAMES))
+
+
+def test_a_zoom_that_not_even_the_measured_path_fits_is_raised_and_said(handheld, caplog) -> None:
+    judge = border(handheld, readout=0.03)
+    with caplog.at_level(logging.WARNING):
+        path, zoom, margin = fit_crop(
+            Unsmoothed()(handheld, FRAMES), judge, zoom=1.001, max_zoom=1.5
+        )
+    assert "would show a border even without smoothing" in caplog.text
+    assert zoom > 1.01
+    assert margin.min() > -2e-3
+    assert worst_margin_by_hand(path, zoom, judge) > -0.02
+
+
+def test_an_identity_needs_no_zoom_and_no_inset(handheld) -> None:
+    judge = border(handheld, readout=0.0, inset=8.0)
+    _, zoom, margin = fit_crop(Unsmoothed()(handheld, FRAMES), judge, zoom=None, max_zoom=1.5)
+    assert zoom == 1.0
+    assert margin.min() == 0.0
+
+
+def test_rays_that_the_lens_does_not_show_are_outside() -> None:
+    """A strong barrel lens folds back: without the check its far rays would land inside."""
+    lens = OpenCV((-0.45, 0.0, 0.0, 0.0))
+    still = CameraPath(np.array([0.0, 1.0]), Rotation.identity(2))
+    judge = border(still, lens, readout=0.0)
+    turned = Rotation.from_rotvec([0.0, 1.2, 0.0]).as_quat()
+    assert judge.margin(np.array([0.0]), turned[None], 1.3)[0] == -np.inf
+
+
+def test_a_clip_that_cannot_be_cropped_is_refused() -> None:
+    """A spinning camera and a wrong readout: the picture's centre itself is not in the source."""
+    t = np.linspace(-1, 5, 6001)
+    spinning = CameraPath(t, Rotation.from_rotvec(np.outer(40 * np.sin(9 * t), (0, 1.0, 0))))
+    judge = border(spinning, readout=0.5)
+    with pytest.raises(StabilizerError, match="no zoom up to 50 keeps the border out"):
+        fit_crop(Unsmoothed()(spinning, FRAMES), judge, zoom=None, max_zoom=1.5)
