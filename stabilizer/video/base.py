@@ -1,0 +1,151 @@
+"""What a video is here: `VideoInfo` (the facts), `PixelFormat` and `Frame` (native planes)."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from types import MappingProxyType
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gyro_data.checks import Floats
+
+Plane = NDArray[np.uint8] | NDArray[np.uint16]
+Ticks = NDArray[np.int64]
+
+
+@overload
+def seconds(pts: int, time_base: Fraction) -> float: ...
+@overload
+def seconds(pts: Ticks, time_base: Fraction) -> Floats: ...
+def seconds(pts: int | Ticks, time_base: Fraction) -> float | Floats:
+    """Return ticks as s; a number and an array give the same floats."""
+    return pts * time_base.numerator / time_base.denominator
+
+
+@dataclass(frozen=True)
+class PixelFormat:
+    """The layout of a frame's planes; the luma plane is always plane 0."""
+
+    name: str
+    """FFmpeg's name, e.g. "yuv420p"."""
+    bits: int
+    """Significant bits per sample, at the low end of the word."""
+    subsampling_x: int
+    """Luma samples per chroma sample along a row (1 or 2)."""
+    subsampling_y: int
+    """Luma samples per chroma sample along a column (1 or 2)."""
+    channels: tuple[int, ...]
+    """Interleaved channels of each plane: (1, 1, 1) planar, (1, 2) semi-planar, (1,) grey."""
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        """The type of a sample: uint8, or uint16 for more than 8 bits."""
+        return np.uint8 if self.bits <= 8 else np.uint16
+
+    def plane_shapes(self, width: int, height: int) -> tuple[tuple[int, ...], ...]:
+        """Return the planes' shapes in a `width` x `height` frame; odd chroma sizes round up."""
+        chroma = (-(-height // self.subsampling_y), -(-width // self.subsampling_x))
+        sizes = [(height, width)] + [chroma] * (len(self.channels) - 1)
+        return tuple(
+            size if n == 1 else (*size, n) for size, n in zip(sizes, self.channels, strict=True)
+        )
+
+
+PIXEL_FORMATS: Mapping[str, PixelFormat] = MappingProxyType(
+    {
+        f.name: f
+        for f in (
+            PixelFormat("gray", 8, 1, 1, (1,)),
+            PixelFormat("yuv420p", 8, 2, 2, (1, 1, 1)),
+            PixelFormat("yuvj420p", 8, 2, 2, (1, 1, 1)),
+            PixelFormat("nv12", 8, 2, 2, (1, 2)),
+            PixelFormat("yuv422p", 8, 2, 1, (1, 1, 1)),
+            PixelFormat("yuvj422p", 8, 2, 1, (1, 1, 1)),
+            PixelFormat("yuv444p", 8, 1, 1, (1, 1, 1)),
+            PixelFormat("yuvj444p", 8, 1, 1, (1, 1, 1)),
+            PixelFormat("yuv420p10le", 10, 2, 2, (1, 1, 1)),
+            PixelFormat("yuv422p10le", 10, 2, 1, (1, 1, 1)),
+            PixelFormat("yuv444p10le", 10, 1, 1, (1, 1, 1)),
+        )
+    }
+)
+"""The formats that are warped natively, by FFmpeg's name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture as its native planes; planes may be views into a codec's buffer (not copied)."""
+
+    planes: Sequence[Plane]
+    """Luma (H, W); chroma (Hc, Wc) each, or (Hc, Wc, 2) interleaved. Writable if new."""
+    pixel_format: PixelFormat
+    t: float
+    """Presentation time in s, referring to the middle row."""
+    pts: int
+    """Presentation time in ticks of the video's time base."""
+
+
+@dataclass(frozen=True, eq=False)
+class VideoInfo:
+    """What a file says about its first video stream, or what a new file is to say."""
+
+    path: str
+    width: int
+    height: int
+    pixel_format: str
+    codec: str
+    time_base: Fraction
+    """s per tick."""
+    frame_pts: Ticks = field(repr=False)
+    """(F,) ticks, strictly increasing: when the frames are presented."""
+    sample_aspect_ratio: Fraction = Fraction(1)
+    """Width of a pixel over its height."""
+    chroma_offset_xy: tuple[float, float] = (0.0, 0.5)
+    """Where chroma sample (0, 0) sits, in luma pixels: (0, 0.5) "left", (0.5, 0.5) "center"."""
+    display_matrix: tuple[int, ...] = ()
+    """How a player turns and mirrors the picture before showing it: FFmpeg's 9 fixed-point numbers,
+    or () for not at all."""
+    audio: tuple[str, ...] = ()
+    """Codec names of the audio streams."""
+    colour: Mapping[str, int] = field(default_factory=dict)
+    """"matrix", "primaries" and "transfer" by their code points in ITU-T H.273 (2: not specified),
+    and "range": 1 limited, 2 full (0: not specified)."""
+    metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The container's tags: "creation_time", "title", …"""
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__
+        frame_pts = np.array(self.frame_pts, dtype=np.int64)
+        if frame_pts.ndim != 1 or not frame_pts.size or (np.diff(frame_pts) <= 0).any():
+            raise ValueError(f"frame_pts: expected increasing ticks (F,), got {frame_pts}")
+        frame_pts.setflags(write=False)
+        set_field(self, "frame_pts", frame_pts)
+        set_field(self, "colour", MappingProxyType(dict(self.colour)))
+        set_field(self, "metadata", MappingProxyType(dict(self.metadata)))
+
+    @cached_property
+    def frame_times(self) -> Floats:
+        """(F,) s, presentation times of all frames."""
+        times: Floats = seconds(self.frame_pts, self.time_base)
+        times.setflags(write=False)
+        return times
+
+    @property
+    def rotation_deg(self) -> int:
+        """How far a player turns the picture before showing it, in degrees counter-clockwise."""
+        if not self.display_matrix:
+            return 0
+        return round(-math.degrees(math.atan2(self.display_matrix[1], self.display_matrix[0])))
+
+    @property
+    def average_rate(self) -> Fraction:
+        """Frames per second on average: a hint for encoders, no clock; 25 for a single frame."""
+        ticks = int(self.frame_pts[-1] - self.frame_pts[0])
+        if not ticks:
+            return Fraction(25)
+        rate = Fraction(len(self.frame_pts) - 1, ticks) / self.time_base
+        return rate.limit_denominator(1001)

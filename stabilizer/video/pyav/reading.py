@@ -1,0 +1,262 @@
+"""A file in: its facts by `probe`, its frames as native planes by `VideoReader`."""
+
+import logging
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from fractions import Fraction
+from itertools import chain
+from typing import Any, Self, cast
+
+import av
+import numpy as np
+from av.codec.context import ThreadType
+from av.container import InputContainer
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from stabilizer.errors import StabilizerError
+from stabilizer.video.base import PIXEL_FORMATS, Frame, PixelFormat, Plane, VideoInfo, seconds
+
+LOG = logging.getLogger(__name__)
+
+AnyPath = str | os.PathLike[str]
+
+TAG_ERRORS = "surrogateescape"  # tags that are not UTF-8 survive byte by byte
+COLOUR = {
+    "range": "color_range",
+    "matrix": "colorspace",
+    "primaries": "color_primaries",
+    "transfer": "color_trc",
+}
+"""Our names of the colour tags and PyAV's."""
+_STEPS_BACK = (0.0, 2.0, 10.0, 60.0, math.inf)
+"""s before the start where a keyframe is looked for: containers seek by time of decoding, which may
+lead to a keyframe that is shown after the start."""
+
+
+def probe(path: AnyPath) -> VideoInfo:
+    """Return the facts of the first video stream, from one pass over its packets.
+
+    `frame_pts` holds what `VideoReader` gives: no frame outside the container's edit list, none
+    before the first that can be decoded (of a clip cut inside a group of pictures).
+    Raises StabilizerError if the file is not a video that can be stabilized.
+    """
+    path = os.fspath(path)
+    with opened(path) as container:
+        stream = _video_stream(container, path)
+        frame_pts, first = _scan(container, stream, path)
+        pixel_format = _accepted(first, path)
+        return VideoInfo(
+            path=path,
+            width=first.width,
+            height=first.height,
+            pixel_format=pixel_format.name,
+            codec=codec_name(stream),
+            time_base=_time_base(stream),
+            frame_pts=np.array(frame_pts),
+            sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
+            chroma_offset_xy=_chroma_offset(codec_name(stream), pixel_format),
+            display_matrix=_display_matrix(first),
+            audio=tuple(codec_name(s) for s in container.streams.audio),
+            colour={ours: getattr(first, theirs) for ours, theirs in COLOUR.items()},
+            metadata=container.metadata,
+        )
+
+
+class VideoReader:
+    """The frames of the first video stream with start <= t < end (s), in order of presentation.
+
+    A context manager, to be iterated once. Planes are read-only views of the decoder's buffer,
+    valid for as long as they are kept. Raises StabilizerError for what cannot be decoded.
+    """
+
+    def __init__(
+        self, path: AnyPath, *, start: float | None = None, end: float | None = None
+    ) -> None:
+        self.path = os.fspath(path)
+        self.start = -math.inf if start is None else start
+        self.end = math.inf if end is None else end
+
+    def __enter__(self) -> Self:
+        self._container = opened(self.path)
+        self._stream = _video_stream(self._container, self.path)
+        self._time_base = _time_base(self._stream)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        layout = ""
+        for pts, picture in self._pictures():
+            t = seconds(pts, self._time_base)
+            layout = layout or _layout(picture)
+            if _layout(picture) != layout:
+                raise StabilizerError(
+                    f"{self.path}: changes from {layout} to {_layout(picture)} at {t:.3f} s; "
+                    f"stabilize the parts before and after one by one"
+                )
+            if t >= self.end:
+                return
+            if t >= self.start:
+                pixel_format = _accepted(picture, self.path)
+                yield Frame(plane_views(picture, writable=False), pixel_format, t, pts)
+
+    def _pictures(self) -> Iterator[tuple[int, VideoFrame]]:
+        """Decode from the beginning, or from a keyframe that is shown at or before the start."""
+        pictures = _decoded(self._container, self._stream, self.path)
+        first = None
+        for back in _STEPS_BACK if self._can_seek() else ():
+            self._seek(self.start - back)
+            pictures = _decoded(self._container, self._stream, self.path)
+            first = next(pictures, None)
+            if first is not None and seconds(first[0], self._time_base) <= self.start:
+                break
+        return pictures if first is None else chain([first], pictures)
+
+    def _can_seek(self) -> bool:
+        """Tell whether there is need to seek and an index: MPEG's own streams land anywhere."""
+        return self.start > -math.inf and self._container.format.name not in ("mpeg", "mpegts")
+
+    def _seek(self, t: float) -> None:
+        begin = self._stream.start_time or 0
+        target = max(t / float(self._time_base), begin)
+        with suppress(av.FFmpegError):  # what cannot seek is read from its beginning
+            self._container.seek(math.floor(target), stream=self._stream)
+
+
+@contextmanager
+def errors_about(path: AnyPath, fact: str) -> Iterator[None]:
+    """Turn errors of FFmpeg and of the file system into StabilizerError."""
+    try:
+        yield
+    except (av.FFmpegError, OSError) as error:
+        raise StabilizerError(f"{os.fspath(path)}: {fact}: {error.strerror}") from error
+
+
+def opened(path: AnyPath) -> InputContainer:
+    """Open a file to read from; raises StabilizerError if it is missing or no audio or video."""
+    path = os.fspath(path)
+    if not os.path.isfile(path):
+        raise StabilizerError(f"{path}: no such file; check the path")
+    with errors_about(path, "is not a video that FFmpeg can read"):
+        return av.open(path, "r", metadata_errors=TAG_ERRORS)
+
+
+def plane_views(picture: VideoFrame, *, writable: bool) -> tuple[Plane, ...]:
+    """Return the samples as arrays on the picture's own memory, without the padding of its rows."""
+    layout = PIXEL_FORMATS[picture.format.name]
+    shapes = layout.plane_shapes(picture.width, picture.height)
+    planes: list[Plane] = []
+    for memory, shape in zip(picture.planes, shapes, strict=True):
+        rows: Any = np.frombuffer(cast(bytes, memory), layout.dtype).reshape(shape[0], -1)
+        plane = rows[:, : math.prod(shape[1:])].reshape(shape)
+        plane.setflags(write=writable)
+        planes.append(plane)
+    return tuple(planes)
+
+
+def codec_name(stream: Stream) -> str:
+    """Return FFmpeg's name of the codec; "unknown" if there is no decoder."""
+    context = stream.codec_context
+    return context.codec.canonical_name if context else "unknown"
+
+
+def _video_stream(container: InputContainer, path: str) -> VideoStream:
+    """Return the first video stream that is not a cover picture, to be decoded by many threads."""
+    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not streams:
+        raise StabilizerError(f"{path}: has no video stream; choose a video file")
+    if len(streams) > 1:
+        LOG.info("%s: has %d video streams, the first is used", path, len(streams))
+    streams[0].thread_type = ThreadType.AUTO
+    return streams[0]
+
+
+def _scan(
+    container: InputContainer, stream: VideoStream, path: str
+) -> tuple[list[int], VideoFrame]:
+    """Return the ticks of all frames that are shown, and the first of these frames."""
+    first: VideoFrame | None = None
+    ticks: list[int | None] = []
+    with errors_about(path, "cannot be read"):
+        for packet in container.demux(stream):
+            if packet.size and not packet.is_discard:
+                ticks.append(packet.pts)
+            if first is None:
+                first = next(iter(packet.decode()), None)
+    if first is None:
+        raise StabilizerError(f"{path}: holds no frame that can be decoded; is the file complete?")
+    known = sorted(pts for pts in ticks if pts is not None)
+    shown = [pts for pts in known if pts >= (first.pts or 0)]
+    if len(known) < len(ticks) or len(set(shown)) < len(shown):
+        raise StabilizerError(_no_times(path))
+    return shown, first
+
+
+def _decoded(
+    container: InputContainer, stream: VideoStream, path: str
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Yield ticks and frames from where the container is, in order of presentation."""
+    last = -math.inf
+    try:
+        for picture in container.decode(stream):
+            if picture.pts is None or picture.pts <= last:
+                raise StabilizerError(_no_times(path))
+            yield picture.pts, picture
+            last = picture.pts
+    except av.FFmpegError as error:
+        good = max(last, 0) * float(_time_base(stream))
+        raise StabilizerError(
+            f"{path}: cannot be decoded after {good:.3f} s: {error.strerror}; cut it there"
+        ) from error
+
+
+def _no_times(path: str) -> str:
+    return (
+        f"{path}: its frames have no presentation times of their own; write it into an .mp4 "
+        f"with a known frame rate first"
+    )
+
+
+def _accepted(picture: VideoFrame, path: str) -> PixelFormat:
+    """Return the format of a frame that can be warped; raises StabilizerError for other frames."""
+    name = picture.format.name
+    if name not in PIXEL_FORMATS:
+        raise StabilizerError(
+            f"{path}: has pixel format {name}, known are {', '.join(PIXEL_FORMATS)}; "
+            f"convert it first, e.g. with ffmpeg -pix_fmt yuv420p"
+        )
+    if picture.interlaced_frame:
+        raise StabilizerError(
+            f"{path}: is interlaced; deinterlace it first, e.g. with ffmpeg -vf bwdif"
+        )
+    return PIXEL_FORMATS[name]
+
+
+def _layout(picture: VideoFrame) -> str:
+    return f"{picture.width}x{picture.height} {picture.format.name}"
+
+
+def _time_base(stream: Stream) -> Fraction:
+    assert stream.time_base is not None  # every demuxer sets it
+    return stream.time_base
+
+
+def _display_matrix(picture: VideoFrame) -> tuple[int, ...]:
+    if not picture.rotation:
+        return ()
+    side_data: Any = picture.side_data
+    return tuple(np.frombuffer(side_data["DISPLAYMATRIX"], np.int32).tolist())
+
+
+def _chroma_offset(codec: str, pixel_format: PixelFormat) -> tuple[float, float]:
+    """Return where chroma sits by the codec's convention; PyAV does not tell what the stream says.
+
+    JPEG and MPEG-1 put it amid the luma samples that share it, all others on a luma column.
+    """
+    x = (pixel_format.subsampling_x - 1) / 2 if codec in ("mjpeg", "mpeg1video") else 0.0
+    return x, (pixel_format.subsampling_y - 1) / 2

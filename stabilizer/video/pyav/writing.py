@@ -1,0 +1,239 @@
+"""A file out: frames encoded with their own ticks, audio packets copied as they are."""
+
+import math
+import os
+import secrets
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Self
+from weakref import WeakKeyDictionary
+
+import av
+import numpy as np
+from av.codec.context import ThreadType
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from gyro_data.checks import number
+from stabilizer.errors import StabilizerError
+from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
+from stabilizer.video.pyav.audio import AudioCopy
+from stabilizer.video.pyav.reading import (
+    COLOUR,
+    TAG_ERRORS,
+    AnyPath,
+    errors_about,
+    opened,
+    plane_views,
+)
+
+_MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_FAST_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast")
+_PRESETS = (*_FAST_PRESETS, "medium", "slow", "slower", "veryslow", "placebo")
+_UNTRUE_IN_A_COPY = {"major_brand", "minor_version", "compatible_brands", "encoder", "timecode"}
+
+
+def check_output(path: AnyPath, *, inputs: Iterable[AnyPath] = (), overwrite: bool = False) -> None:
+    """Raise StabilizerError unless a video can be written to `path` without harm to `inputs`."""
+    path = Path(path)
+    if path.suffix.lower() not in _MUXERS:
+        raise StabilizerError(
+            f"{path}: expected a name ending in {', '.join(_MUXERS)}, got {path.suffix!r}"
+        )
+    if not path.parent.is_dir():
+        raise StabilizerError(f"{path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise StabilizerError(f"{path}: the folder {path.parent} cannot be written to")
+    if not path.exists():
+        return
+    if any(os.path.exists(p) and os.path.samefile(p, path) for p in inputs):
+        raise StabilizerError(f"{path}: is an input too; choose another name")
+    if path.is_dir() or not overwrite:
+        raise StabilizerError(f"{path}: exists already; choose another name or allow overwriting")
+
+
+class VideoWriter:
+    """A new file of encoded frames that appears under its name when it is complete, or not at all.
+
+    A context manager. Presentation times, colour tags, pixel shape, rotation and the container's
+    tags are those of `info` (but Matroska rounds times to 1 ms and begins at 0). All audio packets
+    of the file `copy_audio_from` are copied as they are. With `start` (s), the first frame moves
+    to time 0 and the audio with it, and audio before it is left out; so is audio from `end` (s) on.
+    Raises StabilizerError for what cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: AnyPath,
+        info: VideoInfo,
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        codec: str = "libx264",
+        crf: float = 18,
+        preset: str = "veryfast",
+        copy_audio_from: AnyPath | None = None,
+        start: float | None = None,
+        end: float | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self.info = info
+        self.width = info.width if width is None else width
+        self.height = info.height if height is None else height
+        self.codec = codec
+        if preset not in _PRESETS:
+            raise ValueError(f"preset: expected one of {', '.join(_PRESETS)}, got {preset!r}")
+        self.options = {"crf": f"{number('crf', crf, minimum=0, maximum=51):g}", "preset": preset}
+        self.copy_audio_from = copy_audio_from
+        self.start = start
+        self.end = end
+        self.overwrite = overwrite
+
+    def __enter__(self) -> Self:
+        inputs = [p for p in (self.info.path, self.copy_audio_from) if p]
+        check_output(self.path, inputs=inputs, overwrite=self.overwrite)
+        self._partial = self.path.with_stem(f"{self.path.stem}.partial{secrets.token_hex(4)}")
+        # the pictures behind the frames of `new_frame`, for as long as somebody keeps these
+        self._fresh: WeakKeyDictionary[Frame, VideoFrame] = WeakKeyDictionary()
+        self._spare: list[VideoFrame] = []  # fresh memory would cost more than copying a frame
+        self._shift: int | None = None
+        self._last_pts = -1
+        with ExitStack() as cleanup, errors_about(self.path, "cannot be written"):
+            self._container = self._open()
+            cleanup.callback(self._discard)
+            self._stream = self._add_video()
+            self._audio = None
+            if self.copy_audio_from is not None:
+                source = cleanup.enter_context(opened(self.copy_audio_from))
+                self._audio = AudioCopy(source, self._container, self.path)
+            self._container.start_encoding()
+            self._cleanup = cleanup.pop_all()
+        return self
+
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        with self._cleanup, errors_about(self.path, "cannot be written"):
+            if error_type is None:
+                self._finish()
+
+    def new_frame(self, pts: int) -> Frame:
+        """Return a frame for `pts` ticks whose planes are the encoder's memory, to be filled.
+
+        Memory is used again: after `write` the planes belong to another frame.
+        """
+        pixel_format = PIXEL_FORMATS[self.info.pixel_format]
+        if self._spare:
+            picture = self._spare.pop()
+            picture.make_writable()  # copies if the encoder still reads from it
+        else:
+            picture = VideoFrame(self.width, self.height, pixel_format.name)
+        planes = plane_views(picture, writable=True)
+        frame = Frame(planes, pixel_format, seconds(pts, self.info.time_base), pts)
+        self._fresh[frame] = picture
+        return frame
+
+    def write(self, frame: Frame) -> None:
+        """Encode the next `frame` in order of presentation, copying it unless it is a `new_frame`.
+
+        Raises ValueError if its planes do not fit the output, or its pts is negative or not after
+        the last one.
+        """
+        if frame.pts <= self._last_pts:
+            raise ValueError(f"pts: expected more than {self._last_pts}, got {frame.pts}")
+        picture = self._fresh.pop(frame, None) or self._copied(frame)
+        with errors_about(self.path, "cannot be written"):
+            if self._shift is None:
+                self._shift = self._begin(frame.pts)
+            picture.pts = frame.pts - self._shift
+            self._last_pts = frame.pts
+            self._mux(self._stream.encode(picture))
+        self._spare.append(picture)
+
+    def _open(self) -> OutputContainer:
+        muxer = _MUXERS[self.path.suffix.lower()]
+        options = {} if muxer == "matroska" else _mp4_options(self.info.time_base)
+        container = av.open(
+            self._partial, "w", muxer, container_options=options, metadata_errors=TAG_ERRORS
+        )
+        for key, value in self.info.metadata.items():
+            if key.lower() not in _UNTRUE_IN_A_COPY:
+                container.metadata[key] = value
+        return container
+
+    def _add_video(self) -> VideoStream:
+        info = self.info
+        stream = self._container.add_stream(
+            self.codec,
+            info.average_rate,
+            self.options,
+            width=self.width,
+            height=self.height,
+            time_base=info.time_base,
+        )
+        assert isinstance(stream, VideoStream)
+        if info.display_matrix:
+            stream.set_display_matrix(info.display_matrix)
+        context = stream.codec_context
+        context.pix_fmt = info.pixel_format
+        context.sample_aspect_ratio = info.sample_aspect_ratio
+        context.thread_type = ThreadType.AUTO  # PyAV's default would slice x264's pictures
+        for name, tag in info.colour.items():
+            setattr(context, COLOUR[name], tag)
+        what = f"{self.width}x{self.height} {info.pixel_format}"
+        remedy = "subsampled chroma wants even sizes"
+        with errors_about(self.path, f"{self.codec} cannot encode {what} ({remedy})"):
+            context.open()
+        return stream
+
+    def _copied(self, frame: Frame) -> VideoFrame:
+        own = self.new_frame(frame.pts)
+        expected, got = ((f.pixel_format.name, [p.shape for p in f.planes]) for f in (own, frame))
+        if got != expected:
+            raise ValueError(f"frame: expected planes {expected}, got {got}")
+        for plane, source in zip(own.planes, frame.planes, strict=True):
+            np.copyto(plane, source)
+        return self._fresh.pop(own)
+
+    def _begin(self, first_pts: int) -> int:
+        """Begin with the audio; return what is to be subtracted from all ticks."""
+        if self._audio is not None:
+            origin = None if self.start is None else first_pts * self.info.time_base
+            self._audio.cut(origin, self.end)
+        return 0 if self.start is None else first_pts
+
+    def _mux(self, packets: "Iterable[Packet[Any]]") -> None:
+        """Write video packets, and before each the audio that is due."""
+        for packet in packets:
+            if self._audio is not None and packet.dts is not None:
+                self._audio.copy(packet.dts * packet.time_base)
+            self._container.mux(packet)
+
+    def _finish(self) -> None:
+        if self._shift is None:
+            raise StabilizerError(f"{self.path}: no frame was written; check start and end")
+        self._mux(self._stream.encode(None))
+        if self._audio is not None:
+            self._audio.copy(math.inf)
+        self._container.close()
+        os.replace(self._partial, self.path)
+
+    def _discard(self) -> None:
+        """Close and remove what was not finished; removed first, it is not completed in vain."""
+        with suppress(PermissionError):  # where open files cannot be removed
+            self._partial.unlink(missing_ok=True)
+        with suppress(av.FFmpegError):
+            self._container.close()
+        self._partial.unlink(missing_ok=True)
+
+
+def _mp4_options(time_base: Fraction) -> dict[str, str]:
+    """Return options that put the index first and keep the streams' starts exact.
+
+    A start other than 0 is stored in ticks of the movie, by default 1 ms.
+    """
+    timescale = math.lcm(time_base.denominator, 48_000)
+    return {"movflags": "+faststart", "movie_timescale": str(min(timescale, 2**31 - 1))}
