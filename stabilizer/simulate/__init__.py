@@ -1,0 +1,25 @@
+"""Clips whose truth is known: a scene rendered along a motion, and the gyro log that belongs to it.
+
+The forward model is written without the stabilizer's code, so that one can test the other.
+"""
+
+from stabilizer.simulate.clip import SimulatedClip, simulate
+from stabilizer.simulate.imu import simulate_log, write_log
+from stabilizer.simulate.motion import GAITS, Handheld, Motion, from_log
+from stabilizer.simulate.render import render_frame, to_yuv420p
+from stabilizer.simulate.scene import Room, Scene
+
+__all__ = [
+    "GAITS",
+    "Handheld",
+    "Motion",
+    "Room",
+    "Scene",
+    "SimulatedClip",
+    "from_log",
+    "render_frame",
+    "simulate",
+    "simulate_log",
+    "to_yuv420p",
+    "write_log",
+]
