@@ -1,0 +1,5 @@
+"""`python -m stabilizer` is the `stabilizer` command."""
+
+from stabilizer.cli import main
+
+main()

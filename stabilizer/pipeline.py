@@ -1,0 +1,235 @@
+"""The whole method in order: read → integrate → path → smooth → crop → warp → filter → encode.
+
+This file composes; the mathematics is in the modules that it calls.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from os import PathLike
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+import gyro_data
+from gyro_data import GyroLog, MapAxes, SubtractDrift
+from gyro_data.checks import Bools, Floats, increasing, number, read_only
+from stabilizer.camera import Camera, load_camera
+from stabilizer.crop import LARGEST_ZOOM, Border, fit_crop
+from stabilizer.errors import StabilizerError
+from stabilizer.filters import ImageFilter
+from stabilizer.path import camera_path
+from stabilizer.plan import Plan
+from stabilizer.remap import warp_frame
+from stabilizer.smoothing import Gaussian, Smoother
+from stabilizer.sync import ClockSync
+from stabilizer.video import VideoReader, VideoWriter, check_output, probe, to_rgb
+from stabilizer.video.base import Frame, VideoInfo
+from stabilizer.warp import INTERPOLATIONS, KERNEL_REACH
+
+LOG = logging.getLogger(__name__)
+
+AnyPath = str | PathLike[str]
+Progress = Callable[[int, int], None]
+"""Called with the number of frames done and the number of all frames."""
+
+
+def make_plan(
+    log: GyroLog,
+    frame_times: ArrayLike,
+    camera: Camera,
+    *,
+    sync: ClockSync = ClockSync(),  # noqa: B008 (frozen)
+    drift: ArrayLike = (0.0, 0.0, 0.0),
+    smoother: Smoother = Gaussian(),  # noqa: B008 (frozen)
+    zoom: float | None = None,
+    max_zoom: float = 1.5,
+    interpolation: str = "cubic",
+) -> Plan:
+    """Decide how every frame is warped. Pure: nothing is read or written.
+
+    Args:
+        log: the gyro's samples.
+        frame_times: (F,) s, presentation times, increasing.
+        camera: the source; the output keeps its size and its lens.
+        sync: the log's clock against the video's.
+        drift: (3,) rad/s, the gyro's constant bias in the log's axes.
+        smoother: chooses the virtual path, see `stabilizer.smoothing.SMOOTHERS`.
+        zoom: factor on the focal length, or None for the smallest that shows no border.
+        max_zoom: limit of that; where it binds, the path is pulled to the measured one.
+        interpolation: the kernel that will sample the source, "linear", "cubic" or "lanczos".
+
+    Raises ValueError for wrong arguments, StabilizerError if the log covers no frame.
+    """
+    number("zoom", 1.0 if zoom is None else zoom, minimum=1, maximum=LARGEST_ZOOM)
+    number("max_zoom", max_zoom, minimum=1, maximum=LARGEST_ZOOM)
+    times = increasing("frame_times", read_only("frame_times", frame_times, ("F",)))
+    inset = _kernel_reach(interpolation)
+    body_log = MapAxes(camera.imu_orientation)(
+        SubtractDrift(np.asarray(drift, dtype=np.float64))(log)
+    )
+    orientation = gyro_data.integrate(body_log)
+    measured = camera_path(orientation, sync, camera)
+    _report_coverage(measured.covered(times), times, log, sync)
+    wish = smoother(measured, times)
+    border = Border(measured, camera, output=camera, inset=inset)
+    virtual, clip_zoom, margin = fit_crop(wish, border, zoom=zoom, max_zoom=max_zoom)
+    zooms = np.full(len(times), clip_zoom)
+    return Plan(times, measured, virtual, zooms, camera, output=camera, margin=margin)
+
+
+def stabilize(
+    video: AnyPath | VideoInfo,
+    log: AnyPath | GyroLog,
+    output: AnyPath,
+    *,
+    camera: Camera | AnyPath,
+    delay: float = 0.0,
+    clock_skew: float = 0.0,
+    drift: ArrayLike = (0.0, 0.0, 0.0),
+    smoother: Smoother = Gaussian(),  # noqa: B008 (frozen)
+    zoom: float | None = None,
+    max_zoom: float = 1.5,
+    interpolation: str = "cubic",
+    filters: Sequence[ImageFilter] = (),
+    crf: int = 18,
+    preset: str = "veryfast",
+    start: float | None = None,
+    end: float | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> Plan:
+    """Stabilize a video file by a gyro log and write it to `output`, audio included.
+
+    Args:
+        video, log, output: files; video and log may be read already (`probe`, `gyro_data.read`).
+        camera: a `Camera` or a camera JSON file; scaled to the video if only the size differs.
+        delay, clock_skew: t_log = (1 + clock_skew) · t_video + delay, s.
+        start, end: s, presentation times; frames with start <= t < end are kept.
+        filters: applied to each warped frame, see `stabilizer.filters`.
+        crf, preset: of the H.264 encoder.
+        dry_run: decide everything, write nothing.
+        The others are those of `make_plan`.
+
+    Returns the plan. Raises ValueError, StabilizerError or GyroDataError, `output` untouched.
+    """
+    info = video if isinstance(video, VideoInfo) else probe(video)
+    if not dry_run:
+        inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
+        check_output(output, inputs=inputs, overwrite=overwrite)
+    plan = make_plan(
+        log if isinstance(log, GyroLog) else gyro_data.read(log),
+        frame_times_between(info, start, end),
+        camera_for(info, camera),
+        sync=ClockSync(delay, clock_skew),
+        drift=drift,
+        smoother=smoother,
+        zoom=zoom,
+        max_zoom=max_zoom,
+        interpolation=interpolation,
+    )
+    if dry_run:
+        return plan
+    with (
+        VideoReader(info.path, start=start, end=end) as reader,
+        VideoWriter(
+            output,
+            info,
+            crf=crf,
+            preset=preset,
+            copy_audio_from=info.path,
+            start=start,
+            end=end,
+            overwrite=overwrite,
+        ) as writer,
+    ):
+        for n_done, frame in enumerate(reader, start=1):
+            out = writer.new_frame(frame.pts)
+            writer.write(_rendered(frame, plan, info, out, interpolation, filters))
+            if progress is not None:
+                progress(n_done, len(plan.frame_times))
+    return plan
+
+
+def frames(
+    video: AnyPath,
+    plan: Plan,
+    *,
+    interpolation: str = "cubic",
+    filters: Sequence[ImageFilter] = (),
+) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Yield the stabilized frames of the plan as (t in s, RGB image (H, W, 3)), one at a time."""
+    _kernel_reach(interpolation)
+    info = probe(video)
+    first, last = plan.frame_times[[0, -1]]
+    with VideoReader(video, start=first, end=np.nextafter(last, np.inf)) as reader:
+        for frame in reader:
+            out = replace(frame, planes=[np.empty_like(plane) for plane in frame.planes])
+            warped = _rendered(frame, plan, info, out, interpolation, filters)
+            yield frame.t, to_rgb(warped, info.colour)
+
+
+def camera_for(info: VideoInfo, camera: Camera | AnyPath) -> Camera:
+    """Return the camera, read from its file and scaled to the video's size if need be."""
+    if not isinstance(camera, Camera):
+        camera = load_camera(camera)
+    return camera.scaled_to(info.width, info.height)
+
+
+def frame_times_between(info: VideoInfo, start: float | None, end: float | None) -> Floats:
+    """Return the presentation times (s) of the frames with start <= t < end."""
+    t = info.frame_times
+    low = -np.inf if start is None else number("start", start)
+    high = np.inf if end is None else number("end", end)
+    if low >= high:
+        raise ValueError(f"end: expected more than start ({low:g} s), got {high:g}")
+    kept = t[(t >= low) & (t < high)]
+    if not len(kept):
+        raise StabilizerError(
+            f"{info.path}: no frame between start and end; its frames are at {t[0]:.3f} s to "
+            f"{t[-1]:.3f} s"
+        )
+    return kept
+
+
+def _rendered(
+    frame: Frame,
+    plan: Plan,
+    info: VideoInfo,
+    out: Frame,
+    interpolation: str,
+    filters: Sequence[ImageFilter],
+) -> Frame:
+    grid = plan.warp_grid(frame.t)
+    chroma = info.chroma_offset_xy
+    warped = warp_frame(frame, grid, out=out, chroma_offset_xy=chroma, interpolation=interpolation)
+    for image_filter in filters:
+        warped = image_filter(warped)
+    return warped
+
+
+def _kernel_reach(interpolation: str) -> int:
+    if interpolation not in INTERPOLATIONS:
+        known = ", ".join(INTERPOLATIONS)
+        raise ValueError(f"interpolation: expected one of {known}, got {interpolation!r}")
+    return KERNEL_REACH[interpolation]
+
+
+def _report_coverage(covered: Bools, times: Floats, log: GyroLog, sync: ClockSync) -> None:
+    """Warn of frames without motion data, which stay as they are; refuse a clip that has none."""
+    if covered.all():
+        return
+    t_log = sync.log_time(times)
+    where = (
+        f"the video is at {t_log[0]:.3f} s to {t_log[-1]:.3f} s of the log's clock, the log "
+        f"spans {log.t[0]:.3f} s to {log.t[-1]:.3f} s"
+    )
+    if not covered.any():
+        raise StabilizerError(f"the gyro log covers no frame: {where}; check the delay")
+    LOG.warning(
+        "the gyro log covers %d of %d frames (%s); the others are taken as still",
+        covered.sum(),
+        len(covered),
+        where,
+    )

@@ -1,0 +1,238 @@
+"""The command line: right calls, wrong calls, exit codes, and what is left on disk."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from stabilizer.cli import main
+
+STABILIZER = [sys.executable, "-m", "stabilizer"]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: object) -> Done:
+    """Run the program in this process, which saves its start."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        patch.object(sys, "argv", ["stabilizer", *map(str, arguments)]),
+        redirect_stdout(stdout),
+        redirect_stderr(stderr),
+    ):
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+    return Done(code, stdout.getvalue(), stderr.getvalue())
+
+
+def run_alone(*arguments: object) -> Done:
+    """Run the program as users do."""
+    command = [*STABILIZER, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def refused(done: Done, *words: str) -> None:
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("stabilizer: error: ")
+    for word in words:
+        assert word in done.stderr
+
+
+@pytest.fixture(scope="module")
+def stem(tmp_path_factory) -> Path:
+    """A small clip made by the program itself."""
+    stem = tmp_path_factory.mktemp("cli") / "clip"
+    done = run(
+        "simulate", stem, "--duration", 1, "--fps", 20, "--size", "160x120", "--hfov", 60,
+        "--delay", "-0.25", "--drift", "-0.01,0.02,0", "--imu-orientation", "yXz",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [
+        f"{stem}{end}" for end in (".mp4", ".csv", ".camera.json", ".truth.json")
+    ]
+    return stem
+
+
+def files(stem: Path) -> list[str]:
+    return [f"{stem}.mp4", f"{stem}.csv", "--camera", f"{stem}.camera.json"]
+
+
+@pytest.mark.parametrize("delay", [["--delay=-0.25"], ["--delay", "-0.25"]])
+def test_stabilize_writes_the_video_and_says_what_it_did(stem, tmp_path, delay) -> None:
+    output = tmp_path / "steady.mp4"
+    done = run("stabilize", *files(stem), "-o", output, *delay, "--drift=-0.01,0.02,0")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"{output}: written in ")
+    assert "20 frames, zoom 1." in done.stdout
+    assert "worst border margin" in done.stdout
+    assert done.stderr == ""
+    assert [p.name for p in tmp_path.iterdir()] == ["steady.mp4"]
+
+
+def test_verbose_says_what_was_assumed(stem, tmp_path) -> None:
+    done = run_alone("-v", "stabilize", *files(stem), "-o", tmp_path / "a.mp4", "--delay=-0.25")
+    assert "rad/s" in done.stderr
+    assert done.stderr.startswith("stabilizer: info: ")
+
+
+def test_every_option_is_understood(stem, tmp_path) -> None:
+    kernel = tmp_path / "kernel.txt"
+    kernel.write_text("0 0 0\n0 1 0\n0 0 0\n")
+    output = tmp_path / "all.mkv"
+    done = run(
+        "stabilize", *files(stem)[:2], "-o", output, "--hfov", 60, "--readout", 0.02,
+        "--readout-direction", "top_to_bottom", "--imu-orientation", "yXz", "--delay", -0.25,
+        "--clock-skew", 0.0, "--drift", "-0.01,0.02,0", "--smoother", "gaussian",
+        "--smoothness", 0.3, "--zoom", "auto", "--max-zoom", 1.8, "--interpolation", "lanczos",
+        "--filter", "sharpen:0.3", "--filter", f"kernel:{kernel}", "--filter", "gaussian:0.5:all",
+        "--crf", 30, "--preset", "ultrafast", "--start", 0.2, "--end", 0.8, "--time-unit", "s",
+        "--rate-unit", "rad/s", "--columns", "t=t,x=gx,y=gy,z=gz", "--overwrite",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "12 frames" in done.stdout
+
+
+def test_a_dry_run_reports_and_writes_nothing(stem, tmp_path) -> None:
+    done = run("stabilize", *files(stem), "-o", tmp_path / "a.mp4", "--delay=-0.25", "--dry-run")
+    assert done.returncode == 0
+    assert "not written (dry run)" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_info_tells_what_files_are(stem) -> None:
+    log = json.loads(run("info", f"{stem}.csv", "--json").stdout)
+    assert log["kind"] == "gyro log"
+    assert log["sample_rate_hz"] == pytest.approx(400, rel=1e-3)
+    assert set(log["rms_rad_s"]) == {"x", "y", "z"}
+    video = json.loads(run("info", f"{stem}.mp4", "--json").stdout)
+    assert (video["width"], video["height"], video["frames"]) == (160, 120, 20)
+    assert video["frame_rate_hz"] == pytest.approx(20)
+    table = run("info", f"{stem}.mp4").stdout
+    assert "yuv420p" in table
+    assert "h264" in table
+
+
+def test_version_and_help() -> None:
+    assert run("--version").stdout.startswith("stabilizer ")
+    for command in ("stabilize", "info", "simulate"):
+        assert f"stabilizer {command}" in run(command, "--help").stdout
+
+
+def test_the_simulated_truth_is_complete(stem) -> None:
+    truth = json.loads(Path(f"{stem}.truth.json").read_text())
+    assert truth["delay"] == -0.25
+    assert np.shape(truth["R_world_cam_quat_xyzw"]) == (20, 4)
+
+
+def test_without_a_camera_it_says_so_and_suggests(stem, tmp_path) -> None:
+    done = run("stabilize", *files(stem)[:2], "-o", tmp_path / "a.mp4")
+    refused(done, "--camera FILE", "--focal PX", "--hfov DEG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--hfov", "60"], ["by one of --camera"]),
+        (["--focal", "-5"], ["--camera"]),
+        (["--delay", "soon"], ["--delay"]),
+        (["--delay", "nan"], ["delay: expected a finite number"]),
+        (["--drift", "1,2"], ["drift: expected 3 numbers X,Y,Z, got '1,2'"]),
+        (["--drift", "1,2,x"], ["drift: expected a number, got 'x'"]),
+        (["--zoom", "big"], ["zoom: expected a number, got 'big'"]),
+        (["--zoom", "0.5"], ["zoom: expected a finite number >= 1"]),
+        (["--max-zoom", "0"], ["max_zoom: expected"]),
+        (["--smoother", "magic"], ["smoother: expected one of gaussian, fixed, none"]),
+        (
+            ["--smoother", "fixed", "--smoothness", "1"],
+            ["smoothness: expected none with the fixed"],
+        ),
+        (["--smoothness", "-1"], ["time_constant: expected a finite number > 0"]),
+        (["--interpolation", "best"], ["interpolation: expected one of linear, cubic, lanczos"]),
+        (["--filter", "blur:3"], ["gaussian:SIGMA"]),
+        (["--filter", "kernel:none.txt"], ["none.txt"]),
+        (["--crf", "-1"], ["crf: expected"]),
+        (["--preset", "warp9"], ["preset: expected one of ultrafast"]),
+        (["--start", "5"], ["no frame between start and end"]),
+        (["--start", "0.5", "--end", "0.2"], ["end: expected more than start"]),
+        (["--readout", "-0.1"], ["readout_time: expected a finite number >= 0"]),
+        (["--readout-direction", "up"], ["readout_direction: expected one of top_to_bottom"]),
+        (["--imu-orientation", "XXZ"], ["axis order: expected x, y and z once each"]),
+        (["--time-unit", "h"], ["time_unit: expected one of s, ms, us, ns"]),
+        (["--rate-unit", "rpm"], ["rate_unit: expected one of rad/s, deg/s"]),
+        (["--columns", "t=nope,x=gx,y=gy,z=gz"], ["nope", "gx"]),
+        (["--delay", "1000"], ["covers no frame", "check the delay"]),
+        (["--nonsense"], ["--nonsense", "--help"]),
+    ],
+)
+def test_wrong_options_are_one_line_and_leave_nothing(stem, tmp_path, arguments, words) -> None:
+    done = run("stabilize", *files(stem), "-o", tmp_path / "a.mp4", *arguments)
+    refused(done, *words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_is_the_same_seen_from_outside(stem, tmp_path) -> None:
+    refused(run_alone("stabilize", *files(stem), "-o", tmp_path / "a.mp4", "--zoom", 0), "zoom")
+
+
+def test_wrong_files_are_one_line_and_leave_nothing(stem, tmp_path) -> None:
+    video, log, *camera = files(stem)
+    text = tmp_path / "text.mp4"
+    text.write_text("not a video")
+    output = tmp_path / "out.mp4"
+    refused(run("stabilize", "none.mp4", log, *camera, "-o", output), "none.mp4")
+    refused(run("stabilize", text, log, *camera, "-o", output), "text.mp4")
+    refused(run("stabilize", video, "none.csv", *camera, "-o", output), "none.csv")
+    refused(run("stabilize", video, video, *camera, "-o", output), "clip.mp4")
+    refused(run("stabilize", video, log, "--camera", log, "-o", output), "not a camera JSON file")
+    refused(run("stabilize", video, log, *camera, "-o", video, "--overwrite"), "is an input")
+    refused(run("stabilize", video, log, *camera, "-o", tmp_path / "no" / "a.mp4"), "no folder")
+    refused(run("stabilize", video, log, *camera, "-o", tmp_path / "a.txt"), ".mp4")
+    refused(run("stabilize", video, log, *camera, "-o", text), "exists already")
+    refused(run("info", "none.csv"), "none.csv")
+    refused(run("info", tmp_path), str(tmp_path))
+    refused(run("stabilize"), "Missing")
+    assert [p.name for p in tmp_path.iterdir()] == ["text.mp4"]
+    assert text.read_text() == "not a video"
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_what_was_there(stem, tmp_path, how) -> None:
+    output = tmp_path / "steady.mp4"
+    output.write_text("earlier")
+    slow = ["--preset", "placebo", "--interpolation", "lanczos"] + ["--filter", "gaussian:9"] * 20
+    command = [
+        *STABILIZER, "stabilize", *files(stem), "-o", str(output), "--delay=-0.25", "--overwrite",
+        *slow,
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    deadline = time.monotonic() + 30
+    while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(how)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert errors == "stabilizer: error: interrupted, nothing was written\n"
+    assert [p.name for p in tmp_path.iterdir()] == ["steady.mp4"]
+    assert output.read_text() == "earlier"
