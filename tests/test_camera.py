@@ -16,9 +16,7 @@ def test_projection_agrees_with_opencv() -> None:
     camera = Camera(1280, 720, 910.0, 905.0, 630.5, 365.0, OpenCV((-0.2, 0.05, 0.001, 0.0, 0.0)))
     rays = np.random.default_rng(0).normal(size=(50, 3)) * 0.2 + (0, 0, 1)
     K = np.array([[910.0, 0, 630.5], [0, 905.0, 365.0], [0, 0, 1]])
-    expected, _ = cv2.projectPoints(
-        rays, np.zeros(3), np.zeros(3), K, np.array(camera.lens.coeffs)
-    )
+    expected, _ = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), K, np.array(camera.lens.coeffs))
     np.testing.assert_allclose(camera.project(rays), expected[:, 0], atol=1e-9)
 
 
