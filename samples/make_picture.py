@@ -33,11 +33,11 @@ def main() -> None:
     steady.unlink()
     pair = pair.round().astype(np.uint8)
     small = cv2.resize(pair, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    for x, word in ((16, "before"), (small.shape[1] // 2 + 16, "after")):
-        for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
-            cv2.putText(
-                small, word, (x, 40), cv2.FONT_HERSHEY_DUPLEX, 1.0, colour, thickness, cv2.LINE_AA
-            )
+    for x, word in ((0, "before"), (small.shape[1] // 2, "after")):
+        cv2.rectangle(small, (x, 0), (x + 130, 44), (32, 32, 32), cv2.FILLED)
+        cv2.putText(
+            small, word, (x + 12, 32), cv2.FONT_HERSHEY_DUPLEX, 1.0, (255, 255, 255), 1, cv2.LINE_AA
+        )
     picture = HERE.parent / "docs" / "before_after.jpg"
     picture.parent.mkdir(exist_ok=True)
     cv2.imwrite(str(picture), small, [cv2.IMWRITE_JPEG_QUALITY, 85])

@@ -26,7 +26,7 @@ def camera_path(orientation: Orientation, sync: ClockSync, camera: Camera) -> Ca
         rate = rate @ camera.R_body_cam * (1.0 + sync.clock_skew)
     return CameraPath(
         t=sync.video_time(orientation.t),
-        R_world_frame=orientation.R_world_body * Rotation.from_matrix(camera.R_body_cam),
+        R_world_frame=orientation.R_world_body * Rotation.from_matrix(camera.R_body_cam.copy()),
         rate=rate,
         gaps=sync.video_time(orientation.gaps),
     )

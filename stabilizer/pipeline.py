@@ -144,11 +144,19 @@ def stabilize(
             overwrite=overwrite,
         ) as writer,
     ):
+        n_done = 0
         for n_done, frame in enumerate(reader, start=1):
             out = writer.new_frame(frame.pts)
             writer.write(_rendered(frame, plan, info, out, interpolation, filters))
             if progress is not None:
                 progress(n_done, len(plan.frame_times))
+    if n_done < len(plan.frame_times):
+        LOG.warning(
+            "%s: %d of %d frames could be decoded; is the file complete?",
+            info.path,
+            n_done,
+            len(plan.frame_times),
+        )
     return plan
 
 

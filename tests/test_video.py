@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import resource
 import shutil
 import struct
 import subprocess
@@ -50,8 +49,12 @@ needs_ffprobe = pytest.mark.skipif(
 # Clips made and read with PyAV alone
 
 
+def sample_type(name: str) -> np.dtype[Any]:
+    return np.dtype(np.uint16 if "10" in name else np.uint8)
+
+
 def pictures(name: str, width: int, height: int, n_frames: int) -> list[Planes]:
-    """Return frames of a moving pattern with noise: planes as shapes and widths of samples ask."""
+    """Return frames of a moving pattern with noise, each as its planes."""
     rng = np.random.default_rng(7)
     layout = PIXEL_FORMATS[name]
     top = 2**layout.bits
@@ -63,12 +66,9 @@ def pictures(name: str, width: int, height: int, n_frames: int) -> list[Planes]:
             columns = width if k == 0 else math.ceil(width / layout.subsampling_x)
             y, x, c = np.ogrid[:rows, :columns, :n_channels]
             wave = np.sin((x + 2 * i) / 5) * np.cos((y - i) / 4 + c) * top / 3 + top / 2
-            samples = np.clip(wave + rng.normal(0, top / 50, wave.shape), 0, top - 1)
-            planes.append(
-                samples.astype(np.uint8 if top == 256 else np.uint16).squeeze(-1)
-                if n_channels == 1
-                else samples.astype(np.uint8)
-            )
+            noisy = np.clip(wave + rng.normal(0, top / 50, wave.shape), 0, top - 1)
+            samples = noisy.astype(sample_type(name))
+            planes.append(samples[..., 0] if n_channels == 1 else samples)
         frames.append(planes)
     return frames
 
@@ -82,22 +82,16 @@ def fill(picture: av.VideoFrame, planes: Planes) -> av.VideoFrame:
 
 def unfilled(picture: av.VideoFrame) -> Planes:
     """Return the planes, row by row out of the buffer."""
-    width_bytes, dtype = 1, np.dtype(np.uint8)
-    if "10" in picture.format.name:
-        width_bytes, dtype = 2, np.dtype(np.uint16)
+    dtype = sample_type(picture.format.name)
     planes = []
-    for k, plane in enumerate(picture.planes):
-        memory = bytes(plane)
-        n = 2 if picture.format.name == "nv12" and k else 1
-        used = plane.width * n * width_bytes
-        rows = [
-            np.frombuffer(memory[r * plane.line_size :][:used], dtype) for r in range(plane.height)
-        ]
-        planes.append(
-            np.stack(rows).reshape(plane.height, plane.width, n).squeeze(-1)
-            if n == 1
-            else np.stack(rows).reshape(plane.height, plane.width, n)
-        )
+    for plane, n_channels in zip(
+        picture.planes, PIXEL_FORMATS[picture.format.name].channels, strict=True
+    ):
+        n_bytes = plane.width * n_channels * dtype.itemsize
+        starts = range(0, plane.height * plane.line_size, plane.line_size)
+        rows = [np.frombuffer(bytes(plane)[i : i + n_bytes], dtype) for i in starts]
+        samples = np.stack(rows).reshape(plane.height, plane.width, n_channels)
+        planes.append(samples[..., 0] if n_channels == 1 else samples)
     return planes
 
 
@@ -118,7 +112,9 @@ def write_clip(
     """Write a clip, with audio streams of (codec, start in s), and return its planes."""
     frames = pictures(pixel_format, width, height, len(pts))
     exact_start = {"movie_timescale": "90000"}  # of .mp4 and .mov, else stored in ms
-    with av.open(path, "w", container_options=exact_start) as container:
+    with av.open(
+        path, "w", container_options=exact_start, metadata_errors="surrogateescape"
+    ) as container:
         container.metadata.update(container_tags or {})
         stream = container.add_stream(
             codec, 30, options or {"crf": "0"}, width=width, height=height, time_base=time_base
@@ -544,17 +540,16 @@ def test_frames_that_do_not_fit_are_wrong_calls(tmp_path: Path) -> None:
 
 
 def test_memory_is_not_used_again_while_an_encoder_holds_it(tmp_path: Path) -> None:
-    """mjpeg encodes several frames at a time."""
-    write_clip(tmp_path / "in.mov", pixel_format="yuvj420p", codec="mjpeg", width=640, height=480)
-    info = probe(tmp_path / "in.mov")
-    with VideoWriter(tmp_path / "out.mov", info, codec="mjpeg") as writer:
-        for pts in STEADY:
+    """FFmpeg's ProRes encodes several frames at a time."""
+    info = VideoInfo("", 640, 480, "yuv422p10le", "prores", TIME_BASE, np.array(STEADY))
+    with VideoWriter(tmp_path / "out.mov", info, codec="prores_ks") as writer:
+        for i, pts in enumerate(STEADY):
             frame = writer.new_frame(pts)
             for plane in frame.planes:
-                plane[...] = pts // 3003 * 8
+                plane[...] = 100 + 25 * i
             writer.write(frame)
     levels = [planes[0].mean() for _, planes in shown(tmp_path / "out.mov")]
-    np.testing.assert_allclose(levels, 8 * np.arange(30), rtol=0, atol=2)
+    np.testing.assert_allclose(levels, 100 + 25 * np.arange(30), rtol=0, atol=4)
 
 
 def test_x264_threads_work_on_whole_pictures(tmp_path: Path) -> None:
@@ -601,14 +596,7 @@ def test_ffprobe_sees_the_times_of_the_source(tmp_path: Path, suffix: str) -> No
     write_clip(tmp_path / "in.mp4", pts=UNEVEN, audio=[("aac", 5.01)])
     transcode(tmp_path / "in.mp4", tmp_path / f"out{suffix}", copy_audio_from=tmp_path / "in.mp4")
     for kind in ("v", "a"):
-        show = (
-            "-select_streams",
-            kind,
-            "-show_entries",
-            "packet=pts_time,data_hash",
-            "-show_data_hash",
-            "md5",
-        )
+        show = ("-select_streams", kind, "-show_entries", "packet=pts_time")
         before, after = (ffprobe(tmp_path / n, *show) for n in ("in.mp4", f"out{suffix}"))
         times = [[p["pts_time"] for p in f["packets"]] for f in (before, after)]
         assert sorted(times[0], key=float) == sorted(times[1], key=float)
@@ -724,6 +712,14 @@ def test_display_matrix_is_kept(tmp_path: Path, degrees: int, mirrored: bool) ->
     assert probe(target).display_matrix == info.display_matrix != ()
 
 
+def test_tags_in_other_encodings_are_copied_byte_by_byte(tmp_path: Path) -> None:
+    latin_1 = "Café".encode("latin-1")
+    title = latin_1.decode("utf-8", "surrogateescape")
+    write_clip(tmp_path / "in.mp4", pts=STEADY[:3], container_tags={"title": title})
+    assert transcode(tmp_path / "in.mp4", tmp_path / "out.mp4").metadata["title"] == title
+    assert latin_1 in (tmp_path / "out.mp4").read_bytes()
+
+
 def test_the_index_comes_first_in_mp4(tmp_path: Path) -> None:
     write_clip(tmp_path / "in.mp4")
     transcode(tmp_path / "in.mp4", tmp_path / "out.mp4")
@@ -783,6 +779,7 @@ def test_a_file_without_frames_is_not_written(tmp_path: Path) -> None:
 @contextmanager
 def file_size_limit(n_bytes: int) -> Iterator[None]:
     """Let writing fail as on a full disk."""
+    resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
     try:
@@ -831,7 +828,7 @@ def test_check_output_tells_what_is_wrong(tmp_path: Path) -> None:
         check_output(source)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(getattr(os, "geteuid", int)() == 0, reason="root may write everywhere")
 def test_check_output_tells_a_folder_that_is_read_only(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StabilizerError, match="cannot be written to"):
@@ -847,6 +844,15 @@ def test_writer_refuses_its_input_and_existing_files(tmp_path: Path) -> None:
 
 
 # Values
+
+
+def test_average_rate_of_a_single_frame_and_of_a_slow_clip_can_be_encoded() -> None:
+    single, slow = (
+        VideoInfo("", 64, 48, "yuv420p", "h264", Fraction(1), np.array(pts))
+        for pts in ([7], [0, 5000])
+    )
+    assert single.average_rate == 25
+    assert 0 < slow.average_rate <= Fraction(1, 1001)
 
 
 def test_video_info_refuses_times_that_do_not_increase() -> None:

@@ -112,8 +112,8 @@ class VideoInfo:
     audio: tuple[str, ...] = ()
     """Codec names of the audio streams."""
     colour: Mapping[str, int] = field(default_factory=dict)
-    """"matrix", "primaries" and "transfer" by their code points in ITU-T H.273 (2: not specified),
-    and "range": 1 limited, 2 full (0: not specified)."""
+    """Tags by their code points in ITU-T H.273: "matrix", "primaries" and "transfer" (2: unknown);
+    and "range" (1: limited, 2: full, 0: unknown)."""
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The container's tags: "creation_time", "title", …"""
 
@@ -148,4 +148,4 @@ class VideoInfo:
         if not ticks:
             return Fraction(25)
         rate = Fraction(len(self.frame_pts) - 1, ticks) / self.time_base
-        return rate.limit_denominator(1001)
+        return max(rate.limit_denominator(1001), Fraction(1, 1001))

@@ -247,7 +247,8 @@ def _time_base(stream: Stream) -> Fraction:
 
 
 def _display_matrix(picture: VideoFrame) -> tuple[int, ...]:
-    if not picture.rotation:
+    """Return the matrix of a picture that is to be turned."""
+    if not picture.rotation:  # else do not ask: PyAV fails on side data of kinds new to it
         return ()
     side_data: Any = picture.side_data
     return tuple(np.frombuffer(side_data["DISPLAYMATRIX"], np.int32).tolist())
