@@ -100,10 +100,10 @@ class Camera:
     def readout_offset(self, xy: Floats) -> Floats:
         """Return when pixels (..., 2) are read, s after the middle row: T ((row + ½) / height − ½).
 
-        Beyond the picture there are no rows: the time stops at the first and the last one.
+        Beyond the picture the count goes on for half a readout: maps are smooth over its edge.
         """
         axis, size = (1, self.height) if self._reads_rows else (0, self.width)
-        phase = np.clip((xy[..., axis] + 0.5) / size - 0.5, -0.5, 0.5)
+        phase = np.clip((xy[..., axis] + 0.5) / size - 0.5, -1.0, 1.0)
         return self.readout_time * (phase if self._reads_forward else -phase)
 
     @property
