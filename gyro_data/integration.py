@@ -12,9 +12,9 @@ from scipy.spatial.transform import Rotation
 from gyro_data.checks import Bools, Floats, number
 from gyro_data.log import GyroLog
 from gyro_data.orientation import Orientation, inside_gaps
-from gyro_data.quaternions import cumulative_product, exp
+from gyro_data.quaternions import cumulative_product, from_rotvec
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 MAX_STEP_RATIO = 10.0
 """A slope divides the sensor's noise by the shorter of its two steps: beside a step this many times
@@ -68,14 +68,14 @@ def integrate(log: GyroLog, *, method: str = "cubic", max_bridge: float = 0.02) 
     gaps = _long_gaps(log, max_bridge)
     rotvec = INTEGRATORS[method](log.t, log.gyro)
     rotvec[inside_gaps((log.t[:-1] + log.t[1:]) / 2, gaps)] = 0.0
-    quat_xyzw = cumulative_product(exp(np.concatenate([np.zeros((1, 3)), rotvec])))
+    quat_xyzw = cumulative_product(from_rotvec(np.concatenate([np.zeros((1, 3)), rotvec])))
     return Orientation(log.t, Rotation.from_quat(quat_xyzw), rate=log.gyro, gaps=gaps)
 
 
 def _long_gaps(log: GyroLog, max_bridge: float) -> Floats:
     gaps = log.gaps[np.diff(log.gaps)[:, 0] > max_bridge]
     if len(gaps):
-        logger.warning(
+        LOG.warning(
             "gyro log: orientation held across %d gap(s) longer than %g s, %.3f s in total",
             len(gaps),
             max_bridge,

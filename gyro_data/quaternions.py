@@ -36,7 +36,7 @@ def normalize(q: Floats) -> Floats:
     return np.asarray(q / np.sqrt(np.einsum("...i,...i", q, q))[..., None])
 
 
-def exp(rotvec: Floats) -> Floats:
+def from_rotvec(rotvec: Floats) -> Floats:
     """Return the rotation by |rotvec| rad about rotvec (..., 3): (sin(½|v|) v/|v|, cos ½|v|)."""
     angle = np.sqrt(np.einsum("...i,...i", rotvec, rotvec))
     # sin(x) / x is exact at any x but 0: no series needed
@@ -44,7 +44,7 @@ def exp(rotvec: Floats) -> Floats:
     return np.concatenate([rotvec * scale[..., None], np.cos(0.5 * angle)[..., None]], axis=-1)
 
 
-def log(q: Floats) -> Floats:
+def to_rotvec(q: Floats) -> Floats:
     """Return the shortest rotation vector (..., 3) rad, at most π long, of q (..., 4)."""
     q = np.where(q[..., 3:] < 0, -q, q)
     sine = np.sqrt(np.einsum("...i,...i", q[..., :3], q[..., :3]))
@@ -124,7 +124,7 @@ def _interpolate_chunk(
 
 def _slerp(q0: Floats, q1: Floats, u: Floats) -> Floats:
     """Go the fraction u (n,) of the shortest way from q0 (n, 4) to q1 (n, 4) at constant rate."""
-    return multiply(q0, exp(u[:, None] * log(multiply(conjugate(q0), q1))))
+    return multiply(q0, from_rotvec(u[:, None] * to_rotvec(multiply(conjugate(q0), q1))))
 
 
 def _hermite(q0: Floats, q1: Floats, turn0: Floats, turn1: Floats, u: Floats) -> Floats:

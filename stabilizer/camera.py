@@ -243,4 +243,5 @@ def _rotation_matrix(name: str, value: Any) -> Floats:
     matrix = read_only(name, value, (3, 3))
     if np.abs(matrix @ matrix.T - np.eye(3)).max() > 1e-3 or np.linalg.det(matrix) < 0:
         raise ValueError(f"{name}: expected a rotation (orthonormal, determinant +1)")
-    return matrix
+    u, _, vt = np.linalg.svd(matrix)  # the nearest rotation: files round to a few digits
+    return read_only(name, u @ vt, (3, 3))

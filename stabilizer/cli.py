@@ -51,7 +51,7 @@ def main() -> None:
             raise
         _fail(str(error), BAD_INPUT)
     if code == INTERRUPTED:  # which typer makes of KeyboardInterrupt
-        _fail("interrupted, nothing was written", INTERRUPTED)
+        _fail("interrupted; the output is as it was before", INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -250,7 +250,14 @@ def stabilize(
             info,
             gyro_data.read(log, time_unit=time_unit, rate_unit=rate_unit, columns=columns),
             output,
-            camera=_camera((info.width, info.height), camera, focal, hfov, overrides),
+            camera=_camera(
+                (info.width, info.height),
+                camera,
+                focal,
+                hfov,
+                overrides,
+                pixel_aspect=float(info.sample_aspect_ratio),
+            ),
             delay=delay,
             clock_skew=clock_skew,
             drift=_numbers("drift", drift, 3),
@@ -331,7 +338,9 @@ def simulate(
     """Make a clip with known truth: a room filmed by a shaking rolling-shutter camera."""
     from stabilizer import simulate as simulation
 
-    width, height = (int(side) for side in _numbers("size", size, 2, separator="x"))
+    width, height = _numbers("size", size, 2, separator="x")
+    if not (width.is_integer() and height.is_integer()):
+        raise ValueError(f"size: expected whole numbers of pixels, got {size!r}")
     if camera is None and focal is None and hfov is None:
         hfov = 65.0
     overrides = {
@@ -342,7 +351,7 @@ def simulate(
     with _progress("rendering") as progress:
         clip = simulation.simulate(
             stem,
-            camera=_camera((width, height), camera, focal, hfov, overrides),
+            camera=_camera((int(width), int(height)), camera, focal, hfov, overrides),
             motion=_motion(motion, seed),
             duration=duration,
             fps=fps,
@@ -379,15 +388,17 @@ def _numbers(name: str, text: str, count: int, *, separator: str = ",") -> list[
 
 
 def _smoother(name: str, smoothness: float | None) -> "Smoother":
-    from stabilizer.smoothing import SMOOTHERS, Gaussian
+    from inspect import signature
+
+    from stabilizer.smoothing import SMOOTHERS
 
     if name not in SMOOTHERS:
         raise ValueError(f"smoother: expected one of {', '.join(SMOOTHERS)}, got {name!r}")
     if smoothness is None:
         return SMOOTHERS[name]()
-    if SMOOTHERS[name] is not Gaussian:
+    if "time_constant" not in signature(SMOOTHERS[name]).parameters:
         raise ValueError(f"smoothness: expected none with the {name} smoother, got {smoothness:g}")
-    return Gaussian(time_constant=smoothness)
+    return SMOOTHERS[name](time_constant=smoothness)
 
 
 def _camera(
@@ -396,11 +407,17 @@ def _camera(
     focal: float | None,
     hfov: float | None,
     overrides: dict[str, Any],
+    *,
+    pixel_aspect: float = 1.0,
 ) -> "Camera":
-    """Return the camera, described in one of three ways, with what overrides it."""
+    """Return the camera, described in one of three ways, with what overrides it.
+
+    `pixel_aspect` is the width of a pixel over its height: fy = fx · pixel_aspect.
+    """
     from dataclasses import replace
     from math import radians
 
+    from gyro_data.checks import number
     from stabilizer.camera import Camera, load_camera
 
     if [file, focal, hfov].count(None) != 2:
@@ -410,10 +427,13 @@ def _camera(
         )
     if file is not None:
         camera = load_camera(file)
-    elif focal is not None:
-        camera = Camera.from_focal(*size, focal)
     else:
-        camera = Camera.from_hfov(*size, radians(hfov or 0.0))
+        if focal is not None:
+            camera = Camera.from_focal(*size, focal)
+        else:
+            degrees = number("hfov", hfov or 0.0, above=0, maximum=175)
+            camera = Camera.from_hfov(*size, radians(degrees))
+        camera = replace(camera, fy=camera.fx * pixel_aspect)
     return replace(camera, **{k: v for k, v in overrides.items() if v is not None})
 
 
@@ -432,10 +452,12 @@ def _motion(name: str, seed: int) -> Any:
 
 
 def _is_text(file: Path) -> bool:
-    """Tell a log from a video: text holds no zero bytes."""
+    """Tell a log from a video."""
+    from gyro_data.readers.layout import HEAD_BYTES, is_text
+
     try:
         with file.open("rb") as stream:
-            return b"\0" not in stream.read(1 << 16)
+            return is_text(stream.read(HEAD_BYTES))
     except OSError as error:
         raise StabilizerError(f"{file}: cannot be read: {error.strerror}") from error
 
@@ -463,13 +485,27 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class FrameRate(ProgressColumn):
+        """Frames per second, once they are known."""
+
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:.1f} frames/s")
 
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TextColumn("{task.speed:.1f} frames/s"),
+        FrameRate(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,

@@ -13,7 +13,7 @@ from scipy.ndimage import minimum_filter1d
 from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats
-from gyro_data.quaternions import conjugate, exp, log, multiply
+from gyro_data.quaternions import conjugate, from_rotvec, multiply, to_rotvec
 from stabilizer.camera import Camera
 from stabilizer.convolution import gaussian
 from stabilizer.errors import StabilizerError
@@ -37,7 +37,7 @@ _CHUNK_FRAMES = 256  # bounds the memory of the border check
 
 
 @dataclass(frozen=True, eq=False)
-class Border:
+class BorderCheck:
     """Judges whether the output's border lies inside the source picture, for frames of one clip."""
 
     measured: CameraPath
@@ -48,19 +48,19 @@ class Border:
     inset: float
     """px that the interpolation kernel needs between a sample and the picture's edge."""
 
-    def margin(self, t: Floats, R: Floats, zoom: float, n_per_edge: int = _DENSE) -> Floats:
+    def margin(self, t: Floats, quat: Floats, zoom: float, n_per_edge: int = _DENSE) -> Floats:
         """Return by how many px each frame's worst border point is inside (F,); −inf: not shown.
 
-        Args: t (F,) s; R (F, 4) R_world_virtual as quat_xyzw.
+        Args: t (F,) s; quat (F, 4) R_world_virtual as quat_xyzw.
         """
         xy = border_points(self.output, n_per_edge)
         worst = [
-            self._inside(xy, self._source(xy, t[k], R[k], zoom)).min(axis=-1)
+            self._inside(xy, self._source(xy, t[k], quat[k], zoom)).min(axis=-1)
             for k in _chunks(len(t))
         ]
         return np.concatenate(worst)
 
-    def required_zoom(self, t: Floats, R: Floats, n_per_edge: int) -> float:
+    def required_zoom(self, t: Floats, quat: Floats, n_per_edge: int) -> float:
         """Return the smallest zoom ≥ 1 for which the border of all the frames is inside.
 
         Newton-like: on the line from the centre's source pixel to a border point's, the share
@@ -70,16 +70,16 @@ class Border:
         xy = np.concatenate([centre, border_points(self.output, n_per_edge)])
         zoom = 1.0
         for _ in range(_ZOOM_STEPS):
-            source = self._source(xy, t, R, zoom)
+            source = self._source(xy, t, quat, zoom)
             step = 1.0 / self._share_inside(source[:, :1], source[:, 1:])
             zoom = float(np.clip(zoom * step, 1.0, LARGEST_ZOOM))
             if abs(step - 1) < 1e-7:
                 break
         return zoom
 
-    def _source(self, xy: Floats, t: Floats, R: Floats, zoom: float) -> Floats:
+    def _source(self, xy: Floats, t: Floats, quat: Floats, zoom: float) -> Floats:
         return source_points(
-            xy, t, R, zoom, measured=self.measured, camera=self.camera, output=self.output
+            xy, t, quat, zoom, measured=self.measured, camera=self.camera, output=self.output
         )
 
     def _inside(self, xy: Floats, source: Floats) -> Floats:
@@ -112,7 +112,7 @@ def border_points(camera: Camera, n_per_edge: int) -> Floats:
 
 
 def fit_crop(
-    virtual: CameraPath, border: Border, *, zoom: float | None, max_zoom: float
+    virtual: CameraPath, border: BorderCheck, *, zoom: float | None, max_zoom: float
 ) -> tuple[CameraPath, float, Floats]:
     """Return a virtual path and one zoom that show no border, and the margins (F,) px.
 
@@ -123,19 +123,21 @@ def fit_crop(
     A zoom too small even for the measured path is raised to what that needs, with a warning.
     """
     t = virtual.t
-    R_virtual, R_measured = virtual.quat_at(t), border.measured.quat_at(t)
-    limit = _feasible_limit(border, t, R_measured, max_zoom if zoom is None else zoom)
-    wanted = _clip_zoom(border, t, R_virtual, limit)
-    chosen = limit if zoom is not None else min(wanted, limit)
-    if wanted > chosen:
-        R_virtual = _pull(border, t, R_measured, R_virtual, chosen)
-        virtual = replace(virtual, R_world_frame=Rotation.from_quat(R_virtual))
-    return virtual, chosen, border.margin(t, R_virtual, chosen)
+    quat_virtual, quat_measured = virtual.quat_at(t), border.measured.quat_at(t)
+    limit = max_zoom if zoom is None else zoom
+    wanted = _clip_zoom(border, t, quat_virtual, limit)
+    if wanted <= limit:
+        chosen = wanted if zoom is None else zoom
+    else:
+        chosen = _feasible_limit(border, t, quat_measured, limit)
+        quat_virtual = _pull(border, t, quat_measured, quat_virtual, chosen)
+        virtual = replace(virtual, R_world_frame=Rotation.from_quat(quat_virtual))
+    return virtual, chosen, border.margin(t, quat_virtual, chosen)
 
 
-def _feasible_limit(border: Border, t: Floats, R_measured: Floats, limit: float) -> float:
+def _feasible_limit(border: BorderCheck, t: Floats, quat_measured: Floats, limit: float) -> float:
     """Return `limit`, raised with a warning to what the measured path needs if that is more."""
-    least = _clip_zoom(border, t, R_measured, LARGEST_ZOOM)
+    least = _clip_zoom(border, t, quat_measured, LARGEST_ZOOM)
     if not np.isfinite(least):
         raise StabilizerError(
             f"no zoom up to {LARGEST_ZOOM:g} keeps the border out of the picture even without "
@@ -151,7 +153,7 @@ def _feasible_limit(border: Border, t: Floats, R_measured: Floats, limit: float)
     return max(least, limit)
 
 
-def _clip_zoom(border: Border, t: Floats, R: Floats, limit: float) -> float:
+def _clip_zoom(border: BorderCheck, t: Floats, quat: Floats, limit: float) -> float:
     """Return the smallest zoom that fits every frame, inf if it exceeds `limit`.
 
     The zoom grows to what the worst frames need until no frame is left: first judged by sparse
@@ -161,7 +163,7 @@ def _clip_zoom(border: Border, t: Floats, R: Floats, limit: float) -> float:
     for n_per_edge in (_SPARSE, _DENSE):
         left = np.arange(len(t))
         while zoom <= limit:
-            margin = border.margin(t[left], R[left], zoom, n_per_edge)
+            margin = border.margin(t[left], quat[left], zoom, n_per_edge)
             outside = margin < -_TOLERANCE
             if not outside.any():
                 if len(left) == len(t):
@@ -170,46 +172,51 @@ def _clip_zoom(border: Border, t: Floats, R: Floats, limit: float) -> float:
                 continue
             left = left[outside]
             worst = left[np.argsort(margin[outside])[:_WORST_FRAMES]]
-            needed = border.required_zoom(t[worst], R[worst], n_per_edge)
+            needed = border.required_zoom(t[worst], quat[worst], n_per_edge)
             zoom = max(needed, zoom * (1 + growth))  # grows in any case: the loop ends
             growth *= 4
     return zoom if zoom <= limit else np.inf
 
 
-def _pull(border: Border, t: Floats, R_measured: Floats, R_virtual: Floats, zoom: float) -> Floats:
+def _pull(
+    border: BorderCheck, t: Floats, quat_measured: Floats, quat_virtual: Floats, zoom: float
+) -> Floats:
     """Return the path R_measured exp(a log(R_measuredᵀ R_virtual)), a (F,) ≤ 1, that fits `zoom`.
 
     `a` is the largest share that fits each frame, made calm over `_PULL_TIME` without exceeding it.
     """
-    way = log(multiply(conjugate(R_measured), R_virtual))
+    way = to_rotvec(multiply(conjugate(quat_measured), quat_virtual))
 
     def fits(share: Floats, k: NDArray[np.intp], n_per_edge: int) -> Bools:
-        R = multiply(R_measured[k], exp(share[:, None] * way[k]))
-        return np.asarray(border.margin(t[k], R, zoom, n_per_edge) >= -_TOLERANCE)
+        quat = multiply(quat_measured[k], from_rotvec(share[:, None] * way[k]))
+        return np.asarray(border.margin(t[k], quat, zoom, n_per_edge) >= -_TOLERANCE)
 
     every = np.arange(len(t))
     share = np.ones(len(t))
     for n_per_edge in (_SPARSE, *[_DENSE] * _PULL_ROUNDS):
         outside = every[~fits(share, every, n_per_edge)]
-        if not len(outside) and n_per_edge == _DENSE:
-            break
+        if not len(outside):
+            if n_per_edge == _DENSE:
+                break
+            continue
         low, high = np.zeros(len(outside)), share[outside]
         for _ in range(_PULL_STEPS):  # bisect between the measured pose and the present share
             middle = (low + high) / 2
             good = fits(middle, outside, n_per_edge)
             low, high = np.where(good, middle, low), np.where(good, high, middle)
         share[outside] = low
-        share = _calm(share, t)
+        share = calm(share, t)
     else:
         share[~fits(share, every, _DENSE)] = 0.0
-    return multiply(R_measured, exp(share[:, None] * way))
+    return multiply(quat_measured, from_rotvec(share[:, None] * way))
 
 
-def _calm(share: Floats, t: Floats) -> Floats:
+def calm(share: Floats, t: Floats) -> Floats:
     """Return a slow lower bound of `share`: a running minimum, then a Gaussian inside it."""
     if len(t) < 2:
         return share
-    radius = max(1, round(_PULL_TIME / float(np.median(np.diff(t)))))
+    # frames in any second: never fewer than _PULL_TIME at irregular times
+    radius = max(1, int(np.ceil(_PULL_TIME / float(np.median(np.diff(t))))))
     lowest = minimum_filter1d(share, 2 * radius + 1, mode="nearest")
     kernel = gaussian(radius / 3, radius=radius)
     return np.convolve(np.pad(lowest, radius, mode="edge"), kernel, mode="valid")

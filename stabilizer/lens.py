@@ -4,7 +4,7 @@ A point is in units of the focal length from the principal point. A ray that a l
 (behind it, or past the radius where its distortion stops growing) projects to NaN: it is outside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import ClassVar, Protocol
@@ -189,7 +189,7 @@ class _RadialProfile:
         return np.asarray(np.interp(y, self._y, self._x))
 
 
-LENSES: Mapping[str, type[Pinhole] | type[OpenCV] | type[Fisheye]] = MappingProxyType(
+LENSES: Mapping[str, Callable[[tuple[float, ...]], Lens]] = MappingProxyType(
     {"pinhole": Pinhole, "opencv": OpenCV, "fisheye": Fisheye}
 )
 """Every lens model by the name that camera files use."""
@@ -203,7 +203,7 @@ def make_lens(name: str, coeffs: tuple[float, ...] = ()) -> Lens:
 
 
 def _set_coeffs(
-    lens: Pinhole | OpenCV | Fisheye, coeffs: tuple[float, ...], *, lengths: tuple[int, ...]
+    lens: Lens, coeffs: tuple[float, ...], *, lengths: tuple[int, ...]
 ) -> tuple[float, ...]:
     """Check and store the coefficients of a lens at its birth."""
     if len(coeffs) not in lengths:

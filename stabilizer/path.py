@@ -21,12 +21,13 @@ def camera_path(orientation: Orientation, sync: ClockSync, camera: Camera) -> Ca
 
     R_world_cam = R_world_body · R_body_cam, and t_video = (t_log − delay) / (1 + clock_skew).
     """
+    R_body_cam = Rotation.from_matrix(camera.R_body_cam.copy())  # scipy wants writable arrays
     rate = orientation.rate
     if rate is not None:  # (N, 3) @ (3, 3): rows times R_body_cam are R_cam_body · rate
         rate = rate @ camera.R_body_cam * (1.0 + sync.clock_skew)
     return CameraPath(
         t=sync.video_time(orientation.t),
-        R_world_frame=orientation.R_world_body * Rotation.from_matrix(camera.R_body_cam.copy()),
+        R_world_frame=orientation.R_world_body * R_body_cam,
         rate=rate,
         gaps=sync.video_time(orientation.gaps),
     )

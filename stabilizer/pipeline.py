@@ -15,7 +15,7 @@ import gyro_data
 from gyro_data import GyroLog, MapAxes, SubtractDrift
 from gyro_data.checks import Bools, Floats, increasing, number, read_only
 from stabilizer.camera import Camera, load_camera
-from stabilizer.crop import LARGEST_ZOOM, Border, fit_crop
+from stabilizer.crop import LARGEST_ZOOM, BorderCheck, fit_crop
 from stabilizer.errors import StabilizerError
 from stabilizer.filters import ImageFilter
 from stabilizer.path import camera_path
@@ -25,7 +25,7 @@ from stabilizer.smoothing import Gaussian, Smoother
 from stabilizer.sync import ClockSync
 from stabilizer.video import VideoReader, VideoWriter, check_output, probe, to_rgb
 from stabilizer.video.base import Frame, VideoInfo
-from stabilizer.warp import INTERPOLATIONS, KERNEL_REACH
+from stabilizer.warp import KERNEL_REACH, check_interpolation
 
 LOG = logging.getLogger(__name__)
 
@@ -64,7 +64,9 @@ def make_plan(
     number("zoom", 1.0 if zoom is None else zoom, minimum=1, maximum=LARGEST_ZOOM)
     number("max_zoom", max_zoom, minimum=1, maximum=LARGEST_ZOOM)
     times = increasing("frame_times", read_only("frame_times", frame_times, ("F",)))
-    inset = _kernel_reach(interpolation)
+    if not len(times):
+        raise ValueError("frame_times: expected at least one frame, got none")
+    check_interpolation(interpolation)
     body_log = MapAxes(camera.imu_orientation)(
         SubtractDrift(np.asarray(drift, dtype=np.float64))(log)
     )
@@ -72,10 +74,10 @@ def make_plan(
     measured = camera_path(orientation, sync, camera)
     _report_coverage(measured.covered(times), times, log, sync)
     wish = smoother(measured, times)
-    border = Border(measured, camera, output=camera, inset=inset)
+    border = BorderCheck(measured, camera, output=camera, inset=KERNEL_REACH[interpolation])
     virtual, clip_zoom, margin = fit_crop(wish, border, zoom=zoom, max_zoom=max_zoom)
     zooms = np.full(len(times), clip_zoom)
-    return Plan(times, measured, virtual, zooms, camera, output=camera, margin=margin)
+    return Plan(measured, virtual, zooms, camera, camera, margin, interpolation)
 
 
 def stabilize(
@@ -120,8 +122,8 @@ def stabilize(
         check_output(output, inputs=inputs, overwrite=overwrite)
     plan = make_plan(
         log if isinstance(log, GyroLog) else gyro_data.read(log),
-        frame_times_between(info, start, end),
-        camera_for(info, camera),
+        _frame_times_between(info, start, end),
+        _camera_for(info, camera),
         sync=ClockSync(delay, clock_skew),
         drift=drift,
         smoother=smoother,
@@ -147,7 +149,7 @@ def stabilize(
         n_done = 0
         for n_done, frame in enumerate(reader, start=1):
             out = writer.new_frame(frame.pts)
-            writer.write(_rendered(frame, plan, info, out, interpolation, filters))
+            writer.write(_rendered(frame, plan, info, out, filters))
             if progress is not None:
                 progress(n_done, len(plan.frame_times))
     if n_done < len(plan.frame_times):
@@ -164,28 +166,26 @@ def frames(
     video: AnyPath,
     plan: Plan,
     *,
-    interpolation: str = "cubic",
     filters: Sequence[ImageFilter] = (),
 ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """Yield the stabilized frames of the plan as (t in s, RGB image (H, W, 3)), one at a time."""
-    _kernel_reach(interpolation)
     info = probe(video)
     first, last = plan.frame_times[[0, -1]]
     with VideoReader(video, start=first, end=np.nextafter(last, np.inf)) as reader:
         for frame in reader:
             out = replace(frame, planes=[np.empty_like(plane) for plane in frame.planes])
-            warped = _rendered(frame, plan, info, out, interpolation, filters)
+            warped = _rendered(frame, plan, info, out, filters)
             yield frame.t, to_rgb(warped, info.colour)
 
 
-def camera_for(info: VideoInfo, camera: Camera | AnyPath) -> Camera:
+def _camera_for(info: VideoInfo, camera: Camera | AnyPath) -> Camera:
     """Return the camera, read from its file and scaled to the video's size if need be."""
     if not isinstance(camera, Camera):
         camera = load_camera(camera)
     return camera.scaled_to(info.width, info.height)
 
 
-def frame_times_between(info: VideoInfo, start: float | None, end: float | None) -> Floats:
+def _frame_times_between(info: VideoInfo, start: float | None, end: float | None) -> Floats:
     """Return the presentation times (s) of the frames with start <= t < end."""
     t = info.frame_times
     low = -np.inf if start is None else number("start", start)
@@ -206,22 +206,18 @@ def _rendered(
     plan: Plan,
     info: VideoInfo,
     out: Frame,
-    interpolation: str,
     filters: Sequence[ImageFilter],
 ) -> Frame:
-    grid = plan.warp_grid(frame.t)
-    chroma = info.chroma_offset_xy
-    warped = warp_frame(frame, grid, out=out, chroma_offset_xy=chroma, interpolation=interpolation)
+    warped = warp_frame(
+        frame,
+        plan.warp_grid(frame.t),
+        out=out,
+        chroma_offset_xy=info.chroma_offset_xy,
+        interpolation=plan.interpolation,
+    )
     for image_filter in filters:
         warped = image_filter(warped)
     return warped
-
-
-def _kernel_reach(interpolation: str) -> int:
-    if interpolation not in INTERPOLATIONS:
-        known = ", ".join(INTERPOLATIONS)
-        raise ValueError(f"interpolation: expected one of {known}, got {interpolation!r}")
-    return KERNEL_REACH[interpolation]
 
 
 def _report_coverage(covered: Bools, times: Floats, log: GyroLog, sync: ClockSync) -> None:

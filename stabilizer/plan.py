@@ -4,18 +4,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gyro_data.checks import Bools, Floats, increasing, number, read_only
+from gyro_data.checks import Bools, Floats, number, read_only
 from stabilizer.camera import Camera
 from stabilizer.path import CameraPath
-from stabilizer.warp import WarpGrid, extrapolate_outermost, grid_nodes, source_points
+from stabilizer.warp import (
+    WarpGrid,
+    check_interpolation,
+    extrapolate_outside,
+    grid_nodes,
+    source_points,
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
     """How each frame is to be warped. Made by `stabilizer.make_plan`."""
 
-    frame_times: Floats
-    """(F,) s, presentation times, strictly increasing."""
     measured: CameraPath
     """How the camera moved."""
     virtual: CameraPath
@@ -29,13 +33,19 @@ class Plan:
     margin: Floats
     """(F,) px by which the worst border pixel of each frame is inside what may be sampled."""
 
+    interpolation: str
+    """The kernel that samples the source, a key of `INTERPOLATIONS`: the margin depends on it."""
+
     def __post_init__(self) -> None:
-        set_field = object.__setattr__
-        set_field(
-            self, "frame_times", increasing("frame_times", read_only("t", self.frame_times, ("F",)))
-        )
+        check_interpolation(self.interpolation)
         for name in ("zoom", "margin"):
-            set_field(self, name, read_only(name, getattr(self, name), (len(self.frame_times),)))
+            checked = read_only(name, getattr(self, name), (len(self.virtual.t),))
+            object.__setattr__(self, name, checked)
+
+    @property
+    def frame_times(self) -> Floats:
+        """(F,) s, presentation times, strictly increasing."""
+        return self.virtual.t
 
     @property
     def covered(self) -> Bools:
@@ -58,5 +68,5 @@ class Plan:
         """Return the grid that warps the frame presented at `t` s."""
         nodes = grid_nodes(self.output.width, self.output.height)
         points = self.source_points(t, nodes.reshape(-1, 2)).reshape(nodes.shape)
-        src_xy = extrapolate_outermost(points).astype(np.float32)
+        src_xy = extrapolate_outside(points).astype(np.float32)
         return WarpGrid(src_xy, self.output.width, self.output.height)

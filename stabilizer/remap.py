@@ -12,7 +12,7 @@ def warp_frame(
     *,
     out: Frame,
     chroma_offset_xy: tuple[float, float],
-    interpolation: str = "cubic",
+    interpolation: str,
 ) -> Frame:
     """Fill the planes of `out` with `frame` warped by `grid`, and return `out`.
 

@@ -4,7 +4,7 @@ A smoother is a frozen dataclass called with the measured `CameraPath` and the f
 it returns the virtual `CameraPath` at those times. `SMOOTHERS` holds them all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
@@ -61,8 +61,8 @@ class Fixed:
 
     def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
         """Return the constant path at `frame_times` (F,) s."""
-        mean = measured.at(frame_times).mean()
-        return CameraPath(frame_times, Rotation.concatenate([mean] * len(frame_times)))
+        mean = measured.at(frame_times).mean().as_quat()
+        return CameraPath(frame_times, Rotation.from_quat(np.tile(mean, (len(frame_times), 1))))
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Unsmoothed:
         return CameraPath(frame_times, measured.at(frame_times))
 
 
-SMOOTHERS: Mapping[str, type[Gaussian] | type[Fixed] | type[Unsmoothed]] = MappingProxyType(
+SMOOTHERS: Mapping[str, Callable[..., Smoother]] = MappingProxyType(
     {"gaussian": Gaussian, "fixed": Fixed, "none": Unsmoothed}
 )
 """Every smoother by its name on the command line."""

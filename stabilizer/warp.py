@@ -37,6 +37,13 @@ _REMAP_DTYPES = (np.uint8, np.uint16, np.int16, np.float32, np.float64)
 Image = TypeVar("Image", bound=NDArray[Any])
 
 
+def check_interpolation(name: str) -> None:
+    """Raise ValueError unless `name` is a key of `INTERPOLATIONS`."""
+    if name not in INTERPOLATIONS:
+        known = ", ".join(INTERPOLATIONS)
+        raise ValueError(f"interpolation: expected one of {known}, got {name!r}")
+
+
 @dataclass(frozen=True, eq=False)
 class WarpGrid:
     """A coarse map from output to source pixels, bilinear between its nodes.
@@ -74,21 +81,23 @@ def grid_nodes(
     return np.stack(np.meshgrid(x, y), axis=-1)
 
 
-def extrapolate_outermost(src_xy: Floats) -> Floats:
-    """Fill nodes (Gh, Gw, 2) of the ring around the output that the lens does not show."""
+def extrapolate_outside(src_xy: Floats) -> Floats:
+    """Fill nodes (Gh, Gw, 2) beyond the output that the lens does not show, along rows and columns.
+
+    Up to one line of nodes before the picture and two behind it lie outside.
+    """
     nodes = src_xy.copy()
-    for ring, inner, next_inner in (((0,), (1,), (2,)), ((-1,), (-2,), (-3,))):
-        for axes in ((0, 1), (1, 0)):
-            view = nodes if axes == (0, 1) else nodes.swapaxes(0, 1)
-            edge = view[ring]
-            view[ring] = np.where(np.isnan(edge), 2 * view[inner] - view[next_inner], edge)
+    for lines in (nodes, nodes.swapaxes(0, 1)):
+        for k, inward in ((0, 1), (-2, -1), (-1, -1)):
+            beyond = 2 * lines[k + inward] - lines[k + 2 * inward]
+            lines[k] = np.where(np.isnan(lines[k]), beyond, lines[k])
     return nodes
 
 
 def source_points(
     xy: Floats,
     t: ArrayLike,
-    R_world_virtual: Floats,
+    quat_world_virtual: Floats,
     zoom: ArrayLike,
     *,
     measured: CameraPath,
@@ -104,7 +113,7 @@ def source_points(
     Args:
         xy: (P, 2) output pixels.
         t: (...) s, when the middle row of each frame is read.
-        R_world_virtual: (..., 4) quat_xyzw of the virtual camera for each frame.
+        quat_world_virtual: (..., 4) R_world_virtual of each frame as quat_xyzw.
         zoom: (...) factor on the output's focal length.
         measured: how the source camera moved.
         camera: the source.
@@ -114,7 +123,7 @@ def source_points(
     """
     row_t = np.asarray(t, dtype=np.float64)[..., None]  # (..., 1) against (..., P)
     rays_world = rotate(
-        R_world_virtual[..., None, :], output.unproject(xy, np.asarray(zoom)[..., None])
+        quat_world_virtual[..., None, :], output.unproject(xy, np.asarray(zoom)[..., None])
     )
     points = camera.project(rotate(conjugate(measured.quat_at(row_t)), rays_world))
     if camera.readout_time == 0:
@@ -160,7 +169,7 @@ def dense_map(grid: WarpGrid, top: int = 0, bottom: int | None = None) -> NDArra
     `top` is a multiple of the grid's step. OpenCV's resize by a whole factor is exact bilinear
     interpolation between nodes, thanks to where the nodes are.
     """
-    (step_x, step_y), n_rows = grid.step_xy, (bottom or grid.height) - top
+    (step_x, step_y), n_rows = grid.step_xy, (grid.height if bottom is None else bottom) - top
     first = top // step_y
     nodes = grid.src_xy[first : first + -(-n_rows // step_y) + 2]
     size = (nodes.shape[1] * step_x, nodes.shape[0] * step_y)
@@ -181,9 +190,7 @@ def mesh_warp(
     if image.dtype not in _REMAP_DTYPES:
         names = ", ".join(np.dtype(d).name for d in _REMAP_DTYPES)
         raise TypeError(f"image: expected one of {names}, got {image.dtype}")
-    if interpolation not in INTERPOLATIONS:
-        known = ", ".join(INTERPOLATIONS)
-        raise ValueError(f"interpolation: expected one of {known}, got {interpolation!r}")
+    check_interpolation(interpolation)
     shape = (grid.height, grid.width, *image.shape[2:])
     warped = np.empty(shape, image.dtype) if out is None else out
     if warped.shape != shape or warped.dtype != image.dtype:

@@ -134,6 +134,24 @@ def test_info_tells_what_files_are(stem) -> None:
     assert "h264" in table
 
 
+def test_a_terminal_gets_a_progress_bar(stem, tmp_path) -> None:
+    """Also for a single frame, whose rate is not known."""
+    pty = pytest.importorskip("pty")
+    for end in ("1", "0.04"):
+        command = [
+            *STABILIZER, "stabilize", *files(stem), "-o", str(tmp_path / f"{end}.mp4"),
+            "--delay=-0.25", "--end", end,
+        ]  # fmt: skip
+        master, slave = pty.openpty()
+        done = subprocess.run(command, stderr=slave, capture_output=False, env=ENVIRONMENT)
+        os.close(slave)
+        shown = os.read(master, 1 << 20).decode()
+        os.close(master)
+        assert done.returncode == 0
+        assert "rendering" in shown
+        assert "Traceback" not in shown
+
+
 def test_version_and_help() -> None:
     assert run("--version").stdout.startswith("stabilizer ")
     for command in ("stabilize", "info", "simulate"):
@@ -233,6 +251,6 @@ def test_an_interrupted_run_leaves_what_was_there(stem, tmp_path, how) -> None:
     process.send_signal(how)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
-    assert errors == "stabilizer: error: interrupted, nothing was written\n"
+    assert errors == "stabilizer: error: interrupted; the output is as it was before\n"
     assert [p.name for p in tmp_path.iterdir()] == ["steady.mp4"]
     assert output.read_text() == "earlier"

@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from stabilizer.camera import Camera
-from stabilizer.crop import Border, border_points, fit_crop
+from stabilizer.crop import BorderCheck, border_points, calm, fit_crop
 from stabilizer.errors import StabilizerError
 from stabilizer.lens import Fisheye, OpenCV, Pinhole
 from stabilizer.path import CameraPath
@@ -18,12 +18,12 @@ FRAMES = np.arange(60) / 20 + 0.3
 LENSES = [Pinhole(), OpenCV((-0.25, 0.07, 0.001, 0.0)), Fisheye((0.04, -0.01, 0.0, 0.0))]
 
 
-def border(measured, lens=LENSES[0], readout=0.02, inset=4.0, **camera) -> Border:
+def border(measured, lens=LENSES[0], readout=0.02, inset=4.0, **camera) -> BorderCheck:
     source = Camera.from_focal(640, 360, 480.0, lens=lens, readout_time=readout, **camera)
-    return Border(measured, source, source, inset)
+    return BorderCheck(measured, source, source, inset)
 
 
-def worst_margin_by_hand(path: CameraPath, zoom: float, judge: Border) -> float:
+def worst_margin_by_hand(path: CameraPath, zoom: float, judge: BorderCheck) -> float:
     """The worst distance to the inset picture over every single border pixel of every frame."""
     width, height = judge.camera.width, judge.camera.height
     x, y = np.arange(width), np.arange(height)
@@ -131,3 +131,15 @@ def test_a_clip_that_cannot_be_cropped_is_refused() -> None:
     judge = border(spinning, readout=0.5)
     with pytest.raises(StabilizerError, match="no zoom up to 50 keeps the border out"):
         fit_crop(Unsmoothed()(spinning, FRAMES), judge, zoom=None, max_zoom=1.5)
+
+
+def test_a_pull_sets_in_and_fades_calmly_and_never_exceeds_what_fits() -> None:
+    t = np.arange(600) / 60
+    rng = np.random.default_rng(0)
+    share = np.where(rng.random(600) < 0.02, rng.uniform(0.2, 0.9, 600), 1.0)
+    calmed = calm(share, t)
+    assert (calmed <= share + 1e-12).all()
+    assert calmed.min() == pytest.approx(share.min(), abs=0.02)
+    # from 1 to 0.2 in a second at the earliest: a step of the share would be 0.8 in one frame
+    assert np.abs(np.diff(calmed)).max() < 0.03
+    assert np.abs(np.diff(calmed, n=2)).max() < 0.003

@@ -1,5 +1,6 @@
 """The front door: which reader is asked, what callers may say, what is refused at once."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,9 @@ def test_a_path_may_be_a_string(tmp_path: Path, path_type: type) -> None:
 
 def test_pandas_is_loaded_only_when_a_table_is_read() -> None:
     code = "import sys, gyro_data.readers; sys.exit('pandas' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], check=False, env=environment)
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize(

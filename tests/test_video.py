@@ -493,18 +493,6 @@ def test_an_odd_size_that_h264_cannot_hold_is_refused(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["in.mkv"]
 
 
-def test_output_may_have_another_size(tmp_path: Path) -> None:
-    write_clip(tmp_path / "in.mp4")
-    info = probe(tmp_path / "in.mp4")
-    with VideoWriter(tmp_path / "out.mp4", info, width=32, height=24) as writer:
-        frame = writer.new_frame(0)
-        assert [p.shape for p in frame.planes] == [(24, 32), (12, 16), (12, 16)]
-        for plane in frame.planes:
-            plane[...] = 100
-        writer.write(frame)
-    assert (probe(tmp_path / "out.mp4").width, probe(tmp_path / "out.mp4").height) == (32, 24)
-
-
 def test_planes_that_are_not_the_writers_own_are_copied(tmp_path: Path) -> None:
     truth = write_clip(tmp_path / "in.mp4")
     info = probe(tmp_path / "in.mp4")

@@ -11,7 +11,7 @@ from gyro_data.errors import GyroDataError
 from gyro_data.log import GyroLog
 from gyro_data.timestamps import find_gaps, repeated
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 MAX_BAD_SHARE = 0.2
 """Share of unusable rows above which a log is refused."""
@@ -53,7 +53,7 @@ def build_log(
     counts = {"dropped_rows": dropped_rows, "reordered_rows": late, "repeated_times": shared}
     repairs = {name: str(count) for name, count in counts.items() if count}
     if repairs:
-        logger.warning("%s: %s", path, ", ".join(f"{n} {name}" for name, n in repairs.items()))
+        LOG.warning("%s: %s", path, ", ".join(f"{n} {name}" for name, n in repairs.items()))
     accel = values[:, 3:] if values.shape[1] > 3 else None
     return GyroLog(t, values[:, :3], accel, find_gaps(t), {**hints, **repairs})
 

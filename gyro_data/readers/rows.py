@@ -16,7 +16,7 @@ from gyro_data.readers.layout import Layout
 from gyro_data.readers.options import ACCEL_ROLES, REQUIRED_ROLES
 from gyro_data.readers.repair import MAX_BAD_SHARE, refuse_bad_rows
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 
 def load_rows(path: Path, layout: Layout, columns: Columns) -> tuple[dict[str, NDArray[Any]], int]:
@@ -34,7 +34,7 @@ def load_rows(path: Path, layout: Layout, columns: Columns) -> tuple[dict[str, N
         if np.count_nonzero(good & ~complete) <= MAX_BAD_SHARE * np.count_nonzero(good):
             good, roles = complete, [*roles, *ACCEL_ROLES]
         else:
-            logger.warning("%s: many rows lack accelerations, which are left out", path)
+            LOG.warning("%s: many rows lack accelerations, which are left out", path)
     refuse_bad_rows(path, good)
     numbers = {role: _numbers(frame[columns.index[role]][good]) for role in roles}
     return numbers, int(np.count_nonzero(~good))

@@ -19,7 +19,7 @@ from gyro_data.readers.columns import (
 from gyro_data.readers.options import RATE_UNITS
 from gyro_data.timestamps import TIME_UNITS, plausible_time_units, sampling_interval, to_seconds
 
-logger = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 
 Hints = dict[str, str]
 
@@ -51,7 +51,7 @@ def si_rates(
     if unit is None:
         unit, source = "rad/s", "assumed"
         _refuse_impossible_rates(path, rates)
-        logger.info("%s: the log tells no unit of the rates; they are taken as rad/s", path)
+        LOG.info("%s: the log tells no unit of the rates; they are taken as rad/s", path)
     return rates * RATE_UNITS[unit], {"rate_unit": unit, "rate_unit_from": source}
 
 
@@ -61,7 +61,7 @@ def si_accelerations(path: Path, values: Floats, labels: Sequence[str]) -> tuple
     if unit is None:
         unit, source = "m/s^2", "assumed"
         size = np.median(np.linalg.norm(values, axis=1))
-        logger.info("%s: accelerations (median %.3g) are taken as m/s^2", path, size)
+        LOG.info("%s: accelerations (median %.3g) are taken as m/s^2", path, size)
     return values * ACCEL_UNITS[unit], {"accel_unit": unit, "accel_unit_from": source}
 
 
@@ -78,7 +78,7 @@ def _unit_by_interval(path: Path, ticks: NDArray[Any]) -> str:
             f"{' or '.join(rates) or 'no plausible rate in any unit'}; give time_unit (one of "
             f"{', '.join(TIME_UNITS)})"
         )
-    logger.info("%s: unit of time told by the sampling interval: %s", path, rates[0])
+    LOG.info("%s: unit of time told by the sampling interval: %s", path, rates[0])
     return units[0]
 
 

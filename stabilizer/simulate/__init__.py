@@ -1,6 +1,6 @@
 """Clips whose truth is known: a scene rendered along a motion, and the gyro log that belongs to it.
 
-The forward model is written without the stabilizer's code, so that one can test the other.
+The forward model shares lenses and clocks with the stabilizer, but neither its warp nor its crop.
 """
 
 from stabilizer.simulate.clip import SimulatedClip, simulate

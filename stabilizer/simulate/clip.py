@@ -69,7 +69,7 @@ def simulate(
     duration: float = 10.0,
     fps: float = 30.0,
     frame_times: ArrayLike | None = None,
-    gyro_rate: float = 200.0,
+    gyro_rate: float = 400.0,
     delay: float = 0.0,
     clock_skew: float = 0.0,
     drift: ArrayLike = (0.0, 0.0, 0.0),

@@ -1,7 +1,19 @@
 """Video in and out: native planes with exact presentation times."""
 
-from stabilizer.video.base import PIXEL_FORMATS, Frame, PixelFormat, VideoInfo
-from stabilizer.video.pyav import VideoReader, VideoWriter, check_output, probe, to_rgb, write_aac
+from typing import TYPE_CHECKING
+
+from gyro_data.lazy import lazy
+
+if TYPE_CHECKING:
+    from stabilizer.video.base import PIXEL_FORMATS, Frame, PixelFormat, VideoInfo
+    from stabilizer.video.pyav import (
+        VideoReader,
+        VideoWriter,
+        check_output,
+        probe,
+        to_rgb,
+        write_aac,
+    )
 
 __all__ = [
     "PIXEL_FORMATS",
@@ -15,3 +27,19 @@ __all__ = [
     "to_rgb",
     "write_aac",
 ]
+
+__getattr__ = lazy(
+    __name__,
+    {
+        "PIXEL_FORMATS": "base",
+        "Frame": "base",
+        "PixelFormat": "base",
+        "VideoInfo": "base",
+        "VideoReader": "pyav",
+        "VideoWriter": "pyav",
+        "check_output": "pyav",
+        "probe": "pyav",
+        "to_rgb": "pyav",
+        "write_aac": "pyav",
+    },
+)

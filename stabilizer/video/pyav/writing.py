@@ -71,8 +71,6 @@ class VideoWriter:
         path: AnyPath,
         info: VideoInfo,
         *,
-        width: int | None = None,
-        height: int | None = None,
         codec: str = "libx264",
         crf: float = 18,
         preset: str = "veryfast",
@@ -83,8 +81,6 @@ class VideoWriter:
     ) -> None:
         self.path = Path(path)
         self.info = info
-        self.width = info.width if width is None else width
-        self.height = info.height if height is None else height
         self.codec = codec
         if preset not in _PRESETS:
             raise ValueError(f"preset: expected one of {', '.join(_PRESETS)}, got {preset!r}")
@@ -130,7 +126,7 @@ class VideoWriter:
             picture = self._spare.pop()
             picture.make_writable()  # copies if the encoder still reads from it
         else:
-            picture = VideoFrame(self.width, self.height, pixel_format.name)
+            picture = VideoFrame(self.info.width, self.info.height, pixel_format.name)
         planes = plane_views(picture, writable=True)
         frame = Frame(planes, pixel_format, seconds(pts, self.info.time_base), pts)
         self._fresh[frame] = picture
@@ -170,8 +166,8 @@ class VideoWriter:
             self.codec,
             info.average_rate,
             self.options,
-            width=self.width,
-            height=self.height,
+            width=self.info.width,
+            height=self.info.height,
             time_base=info.time_base,
         )
         assert isinstance(stream, VideoStream)
@@ -183,7 +179,7 @@ class VideoWriter:
         context.thread_type = ThreadType.AUTO  # PyAV's default would slice x264's pictures
         for name, tag in info.colour.items():
             setattr(context, COLOUR[name], tag)
-        what = f"{self.width}x{self.height} {info.pixel_format}"
+        what = f"{self.info.width}x{self.info.height} {info.pixel_format}"
         remedy = "subsampled chroma wants even sizes"
         with errors_about(self.path, f"{self.codec} cannot encode {what} ({remedy})"):
             context.open()
