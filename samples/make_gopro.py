@@ -3,7 +3,7 @@
     python samples/make_gopro.py
 
 A HERO5 writes about one payload a second (GPMF: nested records of key, type, size, count); its gyro
-samples have no times of their own. The sensor's clock is even, so all samples lie on the straight line
+samples have no times of their own. The sensor's clock is even, so all samples lie on the line
 through the payloads' counts and times. Columns are the channels in the camera's order.
 """
 
