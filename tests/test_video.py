@@ -31,6 +31,7 @@ from stabilizer.video import (
     probe,
     to_rgb,
 )
+from stabilizer.video.pyav.reading import LENIENT_TAGS
 
 Planes = list[NDArray[Any]]
 
@@ -112,9 +113,7 @@ def write_clip(
     """Write a clip, with audio streams of (codec, start in s), and return its planes."""
     frames = pictures(pixel_format, width, height, len(pts))
     exact_start = {"movie_timescale": "90000"}  # of .mp4 and .mov, else stored in ms
-    with av.open(
-        path, "w", container_options=exact_start, metadata_errors="surrogateescape"
-    ) as container:
+    with av.open(path, "w", container_options=exact_start, **LENIENT_TAGS) as container:
         container.metadata.update(container_tags or {})
         stream = container.add_stream(
             codec, 30, options or {"crf": "0"}, width=width, height=height, time_base=time_base
@@ -281,7 +280,8 @@ def test_frames_outside_the_edit_list_are_neither_counted_nor_read(tmp_path: Pat
     remux(tmp_path / "whole.mp4", path, shift=-10 * 3003)  # the edit list begins at frame 10
     content = bytearray(path.read_bytes())
     duration = content.index(b"elst") + 12  # behind name, version, number of entries
-    content[duration : duration + 4] = struct.pack(">I", 500)  # ms: 15 frames
+    (timescale,) = struct.unpack_from(">I", content, content.index(b"mvhd") + 16)
+    content[duration : duration + 4] = struct.pack(">I", timescale // 2)  # 15 frames
     path.write_bytes(content)
     with av.open(path) as container:
         assert sum(p.is_discard for p in container.demux(video=0)) == 15

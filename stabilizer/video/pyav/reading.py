@@ -24,7 +24,10 @@ LOG = logging.getLogger(__name__)
 
 AnyPath = str | os.PathLike[str]
 
-TAG_ERRORS = "surrogateescape"  # tags that are not UTF-8 survive byte by byte
+_BEFORE_19 = int(av.__version__.split(".")[0]) < 19
+LENIENT_TAGS: dict[str, Any] = {"metadata_errors": "surrogateescape"} if _BEFORE_19 else {}
+"""Options of av.open that let tags survive byte by byte if not UTF-8; PyAV 19 needs none."""
+
 COLOUR = {
     "range": "color_range",
     "matrix": "colorspace",
@@ -143,7 +146,8 @@ def opened(path: AnyPath) -> InputContainer:
     if not os.path.isfile(path):
         raise StabilizerError(f"{path}: no such file; check the path")
     with errors_about(path, "is not a video that FFmpeg can read"):
-        return av.open(path, "r", metadata_errors=TAG_ERRORS)
+        container: InputContainer = av.open(path, "r", **LENIENT_TAGS)
+        return container
 
 
 def plane_views(picture: VideoFrame, *, writable: bool) -> tuple[Plane, ...]:

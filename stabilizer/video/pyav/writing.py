@@ -24,7 +24,7 @@ from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
 from stabilizer.video.pyav.audio import AudioCopy
 from stabilizer.video.pyav.reading import (
     COLOUR,
-    TAG_ERRORS,
+    LENIENT_TAGS,
     AnyPath,
     errors_about,
     opened,
@@ -152,8 +152,8 @@ class VideoWriter:
     def _open(self) -> OutputContainer:
         muxer = _MUXERS[self.path.suffix.lower()]
         options = {} if muxer == "matroska" else _mp4_options(self.info.time_base)
-        container = av.open(
-            self._partial, "w", muxer, container_options=options, metadata_errors=TAG_ERRORS
+        container: OutputContainer = av.open(
+            self._partial, "w", muxer, container_options=options, **LENIENT_TAGS
         )
         for key, value in self.info.metadata.items():
             if key.lower() not in _UNTRUE_IN_A_COPY:
