@@ -64,5 +64,6 @@ def number(
         limits = [f">= {minimum:g}"] if minimum > -np.inf else []
         limits += [f"> {above:g}"] if above > -np.inf else []
         limits += [f"<= {maximum:g}"] if maximum < np.inf else []
-        raise ValueError(f"{name}: expected a finite number {' and '.join(limits)}, got {value}")
+        wanted = " ".join(["a finite number", " and ".join(limits)]).strip()
+        raise ValueError(f"{name}: expected {wanted}, got {value}")
     return result

@@ -8,6 +8,9 @@ import numpy as np
 
 from gyro_data.checks import Floats, increasing, read_only
 
+LARGEST_RATE = 1e4
+"""rad/s; beyond any sensor and any unit mistaken for another, within what integrates."""
+
 
 @dataclass(frozen=True, eq=False)
 class GyroLog:
@@ -30,6 +33,12 @@ class GyroLog:
         if len(self.t) < 2:
             raise ValueError(f"t: expected at least 2 samples, got {len(self.t)}")
         set_field(self, "gyro", read_only("gyro", self.gyro, (len(self.t), 3)))
+        fastest = np.abs(self.gyro).max()
+        if fastest > LARGEST_RATE:
+            raise ValueError(
+                f"gyro: expected rates up to {LARGEST_RATE:g} rad/s, got {fastest:.3g}; "
+                "is the unit right?"
+            )
         if self.accel is not None:
             set_field(self, "accel", read_only("accel", self.accel, (len(self.t), 3)))
         set_field(self, "gaps", read_only("gaps", self.gaps, ("G", 2)))

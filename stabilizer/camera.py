@@ -18,6 +18,7 @@ from stabilizer.errors import StabilizerError
 from stabilizer.lens import Lens, Pinhole, make_lens
 
 _LARGEST_SIDE = 32766  # px; OpenCV's remap addresses no more
+_LARGEST = 1e6  # px, of focal length and principal point
 _SAME_ASPECT = 0.01
 
 
@@ -66,9 +67,10 @@ class Camera:
                 raise ValueError(f"{side}: expected a whole number of pixels, got {value}")
             set_field(self, side, int(value))
         for name in ("fx", "fy"):
-            set_field(self, name, number(name, getattr(self, name), above=0))
+            set_field(self, name, number(name, getattr(self, name), above=0, maximum=_LARGEST))
         for name in ("cx", "cy"):
-            set_field(self, name, number(name, getattr(self, name)))
+            centre = number(name, getattr(self, name), minimum=-_LARGEST, maximum=_LARGEST)
+            set_field(self, name, centre)
         set_field(
             self, "readout_time", number("readout_time", self.readout_time, minimum=0, maximum=1)
         )
@@ -79,7 +81,7 @@ class Camera:
     @classmethod
     def from_focal(cls, width: int, height: int, focal: float, **fields: Any) -> "Camera":
         """Return a camera of focal length `focal` px, its principal point in the centre."""
-        number("focal", focal, above=0)
+        number("focal", focal, above=0, maximum=_LARGEST)
         return cls(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, **fields)
 
     @classmethod

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from stabilizer.plan import Plan
     from stabilizer.smoothing import Smoother
 
+LOG = logging.getLogger(__name__)
+
 BAD_INPUT, INTERRUPTED = 2, 130
 
 _ARGUMENT_ERROR = re.compile(r"[\w\[\] ]+: expected ")
@@ -43,7 +45,11 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
+        if not error.format_message():  # help was asked for by giving no command
+            sys.exit(BAD_INPUT)
         _fail(f"{error.format_message()} (see --help)", BAD_INPUT)
+    except OSError as error:
+        _fail(f"{error.filename or 'output'}: {error.strerror}", BAD_INPUT)
     except (GyroDataError, StabilizerError) as error:
         _fail(str(error), BAD_INPUT)
     except (ValueError, TypeError) as error:
@@ -235,8 +241,8 @@ def stabilize(
     from stabilizer.video import check_output, probe
 
     began = time.perf_counter()
-    if not dry_run:
-        check_output(output, inputs=[video, log], overwrite=overwrite)
+    inputs = [video, log] if camera is None else [video, log, camera]
+    check_output(output, inputs=inputs, overwrite=overwrite)
     chosen_smoother = _smoother(smoother, smoothness)
     filters = [parse_filter(spec) for spec in image_filter or ()]
     info = probe(video)
@@ -276,7 +282,7 @@ def stabilize(
         )
     seconds = time.perf_counter() - began
     done = "not written (dry run)" if dry_run else f"written in {seconds:.1f} s"
-    print(f"{output}: {done}, {_summary(plan)}")
+    print(f"{output}: {done}, {_summary(plan, max_zoom)}")
 
 
 @app.command()
@@ -434,6 +440,8 @@ def _camera(
             degrees = number("hfov", hfov or 0.0, above=0, maximum=175)
             camera = Camera.from_hfov(*size, radians(degrees))
         camera = replace(camera, fy=camera.fx * pixel_aspect)
+        if overrides["readout_time"] is None:
+            LOG.warning("no --readout is given: taken as 0, a global shutter; few cameras have one")
     return replace(camera, **{k: v for k, v in overrides.items() if v is not None})
 
 
@@ -465,13 +473,13 @@ def _is_text(file: Path) -> bool:
 # --- what the user sees --------------------------------------------------------------------------
 
 
-def _summary(plan: "Plan") -> str:
+def _summary(plan: "Plan", max_zoom: float) -> str:
     n_frames = len(plan.frame_times)
     missing = n_frames - int(plan.covered.sum())
     parts = [
         f"{n_frames} frames",
-        f"zoom {plan.zoom.max():.3f}",
-        f"worst border margin {plan.margin.min():.1f} px",
+        f"zoom {plan.zoom.max():.3f}" + (" (the limit)" if plan.zoom.max() >= max_zoom else ""),
+        f"worst border margin {max(0.0, plan.margin.min()):.1f} px",
     ]
     if missing:
         parts.append(f"{missing} frames without motion data")
@@ -521,10 +529,11 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None] | None]:
 def _print_table(title: str, facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(title=title, title_justify="left", show_header=False)
+    table = Table(title=Text(title), title_justify="left", show_header=False)
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), _readable(value))
+        table.add_row(name.replace("_", " "), Text(_readable(value)))  # Text: no markup in names
     Console().print(table)
 
 

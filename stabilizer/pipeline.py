@@ -117,9 +117,18 @@ def stabilize(
     Returns the plan. Raises ValueError, StabilizerError or GyroDataError, `output` untouched.
     """
     info = video if isinstance(video, VideoInfo) else probe(video)
-    if not dry_run:
-        inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
-        check_output(output, inputs=inputs, overwrite=overwrite)
+    inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
+    check_output(output, inputs=inputs, overwrite=overwrite)
+    writer = VideoWriter(
+        output,
+        info,
+        crf=crf,
+        preset=preset,
+        copy_audio_from=info.path,
+        start=start,
+        end=end,
+        overwrite=overwrite,
+    )
     plan = make_plan(
         log if isinstance(log, GyroLog) else gyro_data.read(log),
         _frame_times_between(info, start, end),
@@ -133,19 +142,7 @@ def stabilize(
     )
     if dry_run:
         return plan
-    with (
-        VideoReader(info.path, start=start, end=end) as reader,
-        VideoWriter(
-            output,
-            info,
-            crf=crf,
-            preset=preset,
-            copy_audio_from=info.path,
-            start=start,
-            end=end,
-            overwrite=overwrite,
-        ) as writer,
-    ):
+    with VideoReader(info.path, start=start, end=end) as reader, writer:
         n_done = 0
         for n_done, frame in enumerate(reader, start=1):
             out = writer.new_frame(frame.pts)

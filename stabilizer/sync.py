@@ -15,7 +15,7 @@ class ClockSync:
     """How much faster the log's clock runs, as a ratio (1e-6 is 1 ppm)."""
 
     def __post_init__(self) -> None:
-        number("delay", self.delay)
+        number("delay", self.delay, minimum=-1e10, maximum=1e10)
         number("clock_skew", self.clock_skew, minimum=-0.1, maximum=0.1)
 
     def log_time(self, t_video: Floats) -> Floats:
