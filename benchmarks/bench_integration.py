@@ -16,7 +16,7 @@ from gyro_data.checks import Floats
 from gyro_data.integration import INTEGRATORS, integrate
 from gyro_data.log import GyroLog
 from gyro_data.orientation import Orientation
-from gyro_data.quaternions import cumulative_product, exp
+from gyro_data.quaternions import cumulative_product, from_rotvec
 from tests.analytic_motion import angle_deg, walking
 
 RATES_HZ = (100, 200, 400)
@@ -31,7 +31,9 @@ def axis_sums(log: GyroLog) -> Rotation:
 def left_rectangle(log: GyroLog) -> Rotation:
     """Keep each sample's rate until the next sample."""
     rotvec = np.diff(log.t)[:, None] * log.gyro[:-1]
-    return Rotation.from_quat(cumulative_product(exp(np.concatenate([np.zeros((1, 3)), rotvec]))))
+    return Rotation.from_quat(
+        cumulative_product(from_rotvec(np.concatenate([np.zeros((1, 3)), rotvec])))
+    )
 
 
 def ours(log: GyroLog, method: str) -> Rotation:
