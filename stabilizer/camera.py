@@ -94,6 +94,12 @@ class Camera:
         """Return pixels (..., 2) of camera-frame rays (..., 3); NaN where the lens shows none."""
         return self.lens.project(rays) * (self.fx, self.fy) + (self.cx, self.cy)
 
+    def project_with_jacobian(self, rays: Floats) -> tuple[Floats, Floats]:
+        """Return the pixels (..., 2) of rays (..., 3) and their derivatives (..., 2, 3)."""
+        points, jacobian = self.lens.project_with_jacobian(rays)
+        focal = np.array((self.fx, self.fy))
+        return points * focal + (self.cx, self.cy), jacobian * focal[:, None]
+
     def unproject(self, xy: Floats, zoom: Floats | float = 1.0) -> Floats:
         """Return camera-frame rays (..., 3) of pixels (..., 2) at `zoom` times the focal length."""
         focal = np.asarray(zoom)[..., None] * (self.fx, self.fy)

@@ -32,6 +32,9 @@ class Lens(Protocol):
     def project(self, rays: Floats) -> Floats:
         """Return normalised points (..., 2) of `rays` (..., 3); NaN where the lens shows none."""
 
+    def project_with_jacobian(self, rays: Floats) -> tuple[Floats, Floats]:
+        """Return the points (..., 2) of `rays` (..., 3) and their derivatives (..., 2, 3)."""
+
     def unproject(self, points: Floats) -> Floats:
         """Return rays (..., 3) of any length of `points` (..., 2); NaN where there is none."""
 
@@ -50,6 +53,14 @@ class Pinhole:
         """Return (x/z, y/z); NaN for rays that do not point forward."""
         z = rays[..., 2:]
         return rays[..., :2] / np.where(z > 0, z, np.nan)
+
+    def project_with_jacobian(self, rays: Floats) -> tuple[Floats, Floats]:
+        """Return (x/z, y/z) and its derivative (1, 0, −x/z; 0, 1, −y/z) / z."""
+        xy = self.project(rays)
+        jacobian = np.zeros((*xy.shape, 3))
+        jacobian[..., 0, 0] = jacobian[..., 1, 1] = 1.0
+        jacobian[..., 2] = -xy
+        return xy, jacobian / rays[..., 2:, None]
 
     def unproject(self, points: Floats) -> Floats:
         """Return (x, y, 1), or NaN throughout."""
@@ -80,6 +91,19 @@ class OpenCV:
         """Return the distorted (x', y'); NaN behind the camera and past the monotonic radius."""
         xy = Pinhole().project(rays)
         return self._distort(np.where(self._shown(xy), xy, np.nan))[0]
+
+    def project_with_jacobian(self, rays: Floats) -> tuple[Floats, Floats]:
+        """Return (x', y') and its derivative: the distortion's times the pinhole's."""
+        xy, pinhole = Pinhole().project_with_jacobian(rays)
+        value, (xx, cross, yy) = self._distort(np.where(self._shown(xy), xy, np.nan))
+        jacobian = np.empty_like(pinhole)
+        jacobian[..., 0, :] = (
+            xx[..., None] * pinhole[..., 0, :] + cross[..., None] * pinhole[..., 1, :]
+        )
+        jacobian[..., 1, :] = (
+            cross[..., None] * pinhole[..., 0, :] + yy[..., None] * pinhole[..., 1, :]
+        )
+        return value, jacobian
 
     def unproject(self, points: Floats) -> Floats:
         """Invert `project`: the radial profile gives the start, Newton's method in 2-D the rest."""
@@ -152,6 +176,27 @@ class Fisheye:
         on_axis = np.where(rays[..., 2:] > 0, rays[..., 2:], np.nan)
         scale = np.where(sine > 0, radius / np.where(sine > 0, sine, 1.0), 1.0 / on_axis)
         return xy * scale
+
+    def project_with_jacobian(self, rays: Floats) -> tuple[Floats, Floats]:
+        """Return the points p = u r(θ), u = (x, y) / s, s = |(x, y)|, and their derivatives.
+
+        dp = u r'(θ) dθ + (1 − u uᵀ) (dx, dy) r / s with dθ = (z u·(dx, dy) − s dz) / (s² + z²).
+        """
+        points = self.project(rays)
+        sine = np.linalg.norm(rays[..., :2], axis=-1, keepdims=True)
+        z = rays[..., 2:]
+        theta = np.arctan2(sine, z)
+        u = rays[..., :2] / np.where(sine > 0, sine, 1.0)  # on the axis no direction counts
+        slope = self._profile.slope(theta) / (sine**2 + z**2)
+        tangential = np.where(
+            sine > 0, self._profile(theta) / np.where(sine > 0, sine, 1.0), 1.0 / z
+        )
+        outer = u[..., :, None] * u[..., None, :]
+        jacobian = np.empty((*points.shape, 3))
+        jacobian[..., :2] = outer * (slope * z - tangential)[..., None]
+        jacobian[..., :2] += np.eye(2) * tangential[..., None]
+        jacobian[..., 2] = -u * slope * sine
+        return points, jacobian
 
     def unproject(self, points: Floats) -> Floats:
         """Return (sin θ cos φ, sin θ sin φ, cos θ); NaN past the largest radius."""

@@ -120,3 +120,17 @@ def test_unknown_names_and_wrong_coefficients_are_refused() -> None:
     with pytest.raises(ValueError, match=r"coeffs\[1\]: expected a finite number"):
         make_lens("opencv", (0.1, float("nan"), 0.0, 0.0))
     assert set(LENSES) == {lens.name for lens in LENSES.values()}
+
+
+@pytest.mark.parametrize("lens", EVERY_LENS, ids=repr)
+def test_the_jacobian_is_the_derivative_of_the_projection(lens) -> None:
+    rng = np.random.default_rng(5)
+    rays = np.concatenate([rng.uniform(-0.5, 0.5, (200, 2)), rng.uniform(0.8, 2, (200, 1))], axis=1)
+    rays = np.concatenate([rays, [[0.0, 0.0, 1.5]]])  # the axis itself
+    points, jacobian = lens.project_with_jacobian(rays)
+    np.testing.assert_array_equal(points, lens.project(rays))
+    step = 1e-5  # central differences err by step² times third derivatives
+    for axis in range(3):
+        moved = step * np.eye(3)[axis]
+        slope = (lens.project(rays + moved) - lens.project(rays - moved)) / (2 * step)
+        np.testing.assert_allclose(jacobian[..., axis], slope, atol=1e-7)
