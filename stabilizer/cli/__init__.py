@@ -1,0 +1,86 @@
+"""The command line: arguments in, calls out. The only place that prints, and that ends the program.
+
+Heavy modules are imported inside the commands, so that `--help` answers at once.
+"""
+
+import logging
+import re
+import signal
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from gyro_data.errors import GyroDataError
+from stabilizer.cli import info, simulate, stabilize
+from stabilizer.cli.grouping import grouped
+from stabilizer.errors import StabilizerError
+
+__all__ = ["app", "main"]
+
+BAD_INPUT, INTERRUPTED = 2, 130
+
+_ARGUMENT_ERROR = re.compile(r"[\w\[\] ]+: expected ")
+"""How every check of an argument begins its message; other ValueErrors are bugs of ours."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (stabilize.stabilize, info.info, simulate.simulate):
+    app.command()(grouped(command))
+
+
+def main() -> None:
+    """Run the program: 0 done, 2 bad input or usage (one line on stderr), 130 interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        if not error.format_message():  # help was asked for by giving no command
+            sys.exit(BAD_INPUT)
+        _fail(f"{error.format_message()} (see --help)", BAD_INPUT)
+    except OSError as error:
+        _fail(f"{error.filename or 'output'}: {error.strerror}", BAD_INPUT)
+    except (GyroDataError, StabilizerError) as error:
+        _fail(str(error), BAD_INPUT)
+    except (ValueError, TypeError) as error:
+        if not _ARGUMENT_ERROR.match(str(error)):
+            raise
+        _fail(str(error), BAD_INPUT)
+    if code == INTERRUPTED:  # which typer makes of KeyboardInterrupt
+        _fail("interrupted; the output is as it was before", INTERRUPTED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"stabilizer: error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"stabilizer {version('gyro-stabilizer')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Say what was decided and why.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Make a steady video of a shaky one, with the gyro log that was recorded beside it."""
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="stabilizer: %(levelname)s: %(message)s",
+    )
+    for level in (logging.INFO, logging.WARNING):
+        logging.addLevelName(level, logging.getLevelName(level).lower())

@@ -1,0 +1,164 @@
+"""The options of the commands, grouped by what they describe, in the order of the pipeline."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+_IN_LOG, _IN_CAMERA, _IN_PLAN, _IN_OUTPUT = "Gyro log", "Camera", "Stabilization", "Output"
+
+Video = Annotated[Path, typer.Argument(help="The shaky video.", show_default=False)]
+Log = Annotated[Path, typer.Argument(help="Its gyro log.", show_default=False)]
+
+
+@dataclass(frozen=True)
+class CameraOptions:
+    """The camera, told by one of `camera`, `focal` and `hfov`; the others override."""
+
+    camera: Annotated[
+        Path | None, typer.Option(help="Camera JSON file.", rich_help_panel=_IN_CAMERA)
+    ] = None
+    focal: Annotated[
+        float | None, typer.Option(help="Focal length, px.", rich_help_panel=_IN_CAMERA)
+    ] = None
+    hfov: Annotated[
+        float | None,
+        typer.Option(help="Horizontal field of view, degrees.", rich_help_panel=_IN_CAMERA),
+    ] = None
+    readout: Annotated[
+        float | None,
+        typer.Option(
+            help="s from the first to past the last row; 0: global shutter.",
+            rich_help_panel=_IN_CAMERA,
+        ),
+    ] = None
+    readout_direction: Annotated[
+        str | None,
+        typer.Option(
+            help="top_to_bottom, bottom_to_top, left_to_right, right_to_left.",
+            rich_help_panel=_IN_CAMERA,
+        ),
+    ] = None
+    imu_orientation: Annotated[
+        str | None,
+        typer.Option(
+            help="Log axes that feed camera x (right), y (down), z (forward); lower case: negated. "
+            "E.g. XYZ, yXz.",
+            rich_help_panel=_IN_CAMERA,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class SyncOptions:
+    """How the log fits the video."""
+
+    delay: Annotated[
+        float, typer.Option(help="The log's time at video time 0, s.", rich_help_panel=_IN_LOG)
+    ] = 0.0
+    clock_skew: Annotated[
+        float,
+        typer.Option(
+            help="How much faster the log's clock runs (1e-6: 1 ppm).", rich_help_panel=_IN_LOG
+        ),
+    ] = 0.0
+    drift: Annotated[
+        str,
+        typer.Option(
+            help="Constant bias of the gyro, rad/s, in the log's axes: X,Y,Z.",
+            rich_help_panel=_IN_LOG,
+        ),
+    ] = "0,0,0"
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How a text table is to be read."""
+
+    time_unit: Annotated[
+        str | None,
+        typer.Option(help="Unit of the log's times: s, ms, us, ns.", rich_help_panel=_IN_LOG),
+    ] = None
+    rate_unit: Annotated[
+        str | None,
+        typer.Option(help="Unit of the log's rates: rad/s, deg/s.", rich_help_panel=_IN_LOG),
+    ] = None
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="Columns by name or number from 0: t=time,x=gx,y=gy,z=gz.", rich_help_panel=_IN_LOG
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class PlanOptions:
+    """How the virtual camera moves."""
+
+    smoother: Annotated[
+        str, typer.Option(help="gaussian, fixed or none.", rich_help_panel=_IN_PLAN)
+    ] = "gaussian"
+    smoothness: Annotated[
+        float | None,
+        typer.Option(
+            help="Time constant of the gaussian smoother, s [default: 0.5].",
+            rich_help_panel=_IN_PLAN,
+        ),
+    ] = None
+    zoom: Annotated[
+        str,
+        typer.Option(
+            help="auto: the smallest that shows no border; or a factor.", rich_help_panel=_IN_PLAN
+        ),
+    ] = "auto"
+    max_zoom: Annotated[
+        float, typer.Option(help="Limit of the automatic zoom.", rich_help_panel=_IN_PLAN)
+    ] = 1.5
+    interpolation: Annotated[
+        str, typer.Option(help="linear, cubic or lanczos.", rich_help_panel=_IN_PLAN)
+    ] = "cubic"
+
+
+@dataclass(frozen=True)
+class SpanOptions:
+    """Which frames are kept."""
+
+    start: Annotated[
+        float | None, typer.Option(help="First presentation time, s.", rich_help_panel=_IN_OUTPUT)
+    ] = None
+    end: Annotated[
+        float | None,
+        typer.Option(help="Presentation time to stop at, s.", rich_help_panel=_IN_OUTPUT),
+    ] = None
+
+
+@dataclass(frozen=True)
+class PictureOptions:
+    """What is done to the warped pictures, and how they are encoded."""
+
+    image_filter: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--filter",
+            help="gaussian:SIGMA, box:SIZE, sharpen:AMOUNT or kernel:FILE, on luma, or with :all "
+            "behind it on chroma too; repeatable, in order.",
+            rich_help_panel=_IN_OUTPUT,
+        ),
+    ] = None
+    crf: Annotated[
+        int, typer.Option(help="x264's quality, 0 (lossless) to 51.", rich_help_panel=_IN_OUTPUT)
+    ] = 18
+    preset: Annotated[str, typer.Option(help="x264's speed.", rich_help_panel=_IN_OUTPUT)] = (
+        "veryfast"
+    )
+
+
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace files that exist.", rich_help_panel=_IN_OUTPUT),
+]
+DryRun = Annotated[
+    bool,
+    typer.Option("--dry-run", help="Plan and report, write nothing.", rich_help_panel=_IN_OUTPUT),
+]

@@ -1,0 +1,94 @@
+"""From the text of options to the values that the library takes."""
+
+import logging
+from math import radians
+from typing import TYPE_CHECKING, Any
+
+from stabilizer.cli.options import CameraOptions, PlanOptions
+from stabilizer.errors import StabilizerError
+
+if TYPE_CHECKING:
+    from stabilizer.camera import Camera
+    from stabilizer.smoothing import Smoother
+
+LOG = logging.getLogger(__name__)
+
+
+def parsed_number(name: str, text: str) -> float:
+    """Return the number that `text` is; ValueError names the option."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name}: expected a number, got {text!r}") from None
+
+
+def parsed_numbers(name: str, text: str, count: int, *, separator: str = ",") -> list[float]:
+    """Return the `count` numbers in `text`; ValueError names the option."""
+    parts = text.split(separator)
+    if len(parts) != count:
+        example = separator.join("XYZ"[:count])
+        raise ValueError(f"{name}: expected {count} numbers {example}, got {text!r}")
+    return [parsed_number(name, part) for part in parts]
+
+
+def chosen_smoother(options: PlanOptions) -> "Smoother":
+    """Return the smoother that the options describe; ValueError for what it does not have."""
+    from inspect import signature
+
+    from stabilizer.smoothing import SMOOTHERS
+
+    name, smoothness = options.smoother, options.smoothness
+    if name not in SMOOTHERS:
+        raise ValueError(f"smoother: expected one of {', '.join(SMOOTHERS)}, got {name!r}")
+    if smoothness is None:
+        return SMOOTHERS[name]()
+    if "time_constant" not in signature(SMOOTHERS[name]).parameters:
+        raise ValueError(f"smoothness: expected none with the {name} smoother, got {smoothness:g}")
+    return SMOOTHERS[name](time_constant=smoothness)
+
+
+def described_camera(
+    options: CameraOptions, size: tuple[int, int], *, pixel_aspect: float = 1.0
+) -> "Camera":
+    """Return the camera, described in one of three ways, with what overrides it.
+
+    `size` is the picture's width and height; `pixel_aspect` the width of a pixel over its height:
+    fy = fx · pixel_aspect.
+    """
+    from dataclasses import replace
+
+    from stabilizer.camera import load_camera
+
+    if [options.camera, options.focal, options.hfov].count(None) != 2:
+        raise StabilizerError(
+            "give the camera by one of --camera FILE, --focal PX and --hfov DEG (a phone's main "
+            "camera films with about --hfov 65, an action camera's linear mode with 85)"
+        )
+    if options.camera is not None:
+        camera = load_camera(options.camera)
+    else:
+        camera = _camera_of_view(options, size)
+        camera = replace(camera, fy=camera.fx * pixel_aspect)
+        if options.readout is None:
+            LOG.warning("no --readout is given: taken as 0, a global shutter; few cameras have one")
+    return replace(camera, **_overrides(options))
+
+
+def _camera_of_view(options: CameraOptions, size: tuple[int, int]) -> "Camera":
+    from gyro_data.checks import number
+    from stabilizer.camera import Camera
+
+    if options.focal is not None:
+        return Camera.from_focal(*size, options.focal)
+    degrees = number("hfov", options.hfov or 0.0, above=0, maximum=175)
+    return Camera.from_hfov(*size, radians(degrees))
+
+
+def _overrides(options: CameraOptions) -> dict[str, Any]:
+    """Return the camera's fields that options give directly."""
+    given = {
+        "readout_time": options.readout,
+        "readout_direction": options.readout_direction,
+        "imu_orientation": options.imu_orientation,
+    }
+    return {name: value for name, value in given.items() if value is not None}
