@@ -14,7 +14,9 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     field's annotation and default, which is what typer makes options of.
     """
     parameters = signature(command, eval_str=True).parameters
-    groups = {name: p.annotation for name, p in parameters.items() if is_dataclass(p.annotation)}
+    groups: dict[str, type[Any]] = {
+        name: p.annotation for name, p in parameters.items() if is_dataclass(p.annotation)
+    }
 
     @wraps(command)
     def ungrouped(**values: Any) -> None:
