@@ -167,7 +167,7 @@ _LARGEST_FILE = 1 << 20  # bytes
 
 
 def load_camera(path: str | PathLike[str]) -> Camera:
-    """Read a camera JSON file, see `save_camera` for its keys.
+    """Read a camera JSON file, see `camera_to_dict` for its keys.
 
     Raises StabilizerError that names the file and the key that is missing, unknown or wrong.
     """
@@ -179,25 +179,20 @@ def load_camera(path: str | PathLike[str]) -> Camera:
         raise StabilizerError(f"{path}: cannot read camera file: {error.strerror}") from error
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StabilizerError(f"{path}: not a camera JSON file: {error}") from error
-    if not isinstance(content, dict):
-        raise StabilizerError(
-            f"{path}: a camera file is a JSON object, got {type(content).__name__}"
-        )
-    missing = [key for key in _REQUIRED_KEYS if key not in content]
-    unknown = [key for key in content if key not in _REQUIRED_KEYS + _OPTIONAL_KEYS]
-    if missing or unknown:
-        facts = [f"misses {', '.join(missing)}"] if missing else []
-        facts += [f"has unknown keys {', '.join(unknown)}"] if unknown else []
-        known = ", ".join(_REQUIRED_KEYS + _OPTIONAL_KEYS)
-        raise StabilizerError(f"{path}: camera file {' and '.join(facts)} (known: {known})")
     try:
-        return _camera_from(content)
+        return camera_from_dict(content)
     except (TypeError, ValueError, OverflowError) as error:
         raise StabilizerError(f"{path}: {error}") from error
 
 
 def save_camera(camera: Camera, path: str | PathLike[str]) -> None:
-    """Write a camera JSON file.
+    """Write a camera JSON file, see `camera_to_dict` for its keys."""
+    content = json.dumps(camera_to_dict(camera), indent=2)
+    Path(path).write_text(content + "\n", encoding="utf-8")
+
+
+def camera_to_dict(camera: Camera) -> dict[str, Any]:
+    """Return the camera as a JSON object.
 
     Keys: width height fx fy cx cy (px), lens, coeffs, readout_time (s), readout_direction,
     imu_orientation, R_body_cam (rows of a 3x3 rotation, only when it is not the identity).
@@ -213,7 +208,25 @@ def save_camera(camera: Camera, path: str | PathLike[str]) -> None:
     }
     if not np.array_equal(camera.R_body_cam, np.eye(3)):
         content["R_body_cam"] = camera.R_body_cam.tolist()
-    Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    return content
+
+
+def camera_from_dict(content: Any) -> Camera:
+    """Return the camera of a JSON object, see `camera_to_dict`.
+
+    Raises TypeError, ValueError or OverflowError that names the key that is missing, unknown or
+    wrong.
+    """
+    if not isinstance(content, dict):
+        raise TypeError(f"camera: expected a JSON object, got {type(content).__name__}")
+    missing = [key for key in _REQUIRED_KEYS if key not in content]
+    unknown = [key for key in content if key not in _REQUIRED_KEYS + _OPTIONAL_KEYS]
+    if missing or unknown:
+        facts = [f"misses {', '.join(missing)}"] if missing else []
+        facts += [f"has unknown keys {', '.join(unknown)}"] if unknown else []
+        known = ", ".join(_REQUIRED_KEYS + _OPTIONAL_KEYS)
+        raise ValueError(f"camera {' and '.join(facts)} (known: {known})")
+    return _camera_from(content)
 
 
 def _camera_from(content: dict[str, Any]) -> Camera:

@@ -108,7 +108,7 @@ GOOD = {"width": 1280, "height": 720, "fx": 900, "fy": 900}
     ("content", "message"),
     [
         ("", "not a camera JSON file"),
-        ("[1, 2]", "a camera file is a JSON object, got list"),
+        ("[1, 2]", "camera: expected a JSON object, got list"),
         ('{"width": 3}', "misses height, fx, fy"),
         (json.dumps(GOOD | {"focal": 3}), "unknown keys focal"),
         (json.dumps(GOOD | {"fx": -1}), "fx: expected a finite number > 0 and <= 1e+06, got -1"),
