@@ -15,7 +15,9 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """
     parameters = signature(command, eval_str=True).parameters
     groups: dict[str, type[Any]] = {
-        name: p.annotation for name, p in parameters.items() if is_dataclass(p.annotation)
+        name: p.annotation
+        for name, p in parameters.items()
+        if isinstance(p.annotation, type) and is_dataclass(p.annotation)
     }
 
     @wraps(command)
