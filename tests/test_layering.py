@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 ORDER = {
     "gyro_data": "lazy errors checks axes log quaternions orientation timestamps readers "
-    "conditioning integration",
+    "conditioning integration gravity",
     "stabilizer": "errors lens camera sync path convolution smoothing warp crop plan video filters "
     "remap flow quality facts simulate pipeline cli __main__",
 }
@@ -24,6 +24,7 @@ ALLOWED = {  # package: where it may be imported
     "typer": "cli",
     "rich": "cli",
     "skimage": "simulate",
+    "vqf": "gravity",
 }
 
 
