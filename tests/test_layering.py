@@ -14,13 +14,13 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 ORDER = {
     "gyro_data": "lazy errors checks axes log quaternions orientation timestamps readers "
     "conditioning integration gravity",
-    "stabilizer": "errors lens camera sync path convolution smoothing warp crop plan video filters "
-    "remap flow quality facts simulate pipeline cli __main__",
+    "stabilizer": "errors new_files archive lens camera sync path convolution smoothing warp crop "
+    "plan plan_file motion_table video filters remap flow quality facts simulate pipeline cli __main__",
 }
 ALLOWED = {  # package: where it may be imported
     "av": "video",
     "cv2": "convolution warp flow simulate",
-    "pandas": "readers",
+    "pandas": "readers motion_table",
     "typer": "cli",
     "rich": "cli",
     "skimage": "simulate",

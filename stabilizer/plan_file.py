@@ -1,0 +1,175 @@
+"""A plan as one file, from which every warp grid comes out to the bit, without the log.
+
+The file is a zip that `numpy.load` opens too, nothing in it compressed or pickled: `plan.json`
+("format", "version", "interpolation", and "camera" and "output" as in a camera file) and arrays of
+float64, little-endian. Of F frames: `zoom` and `margin` (F,). Of both paths, P = measured (as much
+as the frames' rows need) and virtual (at the frames): `P_t` (N,) s, `P_quat_xyzw` (N, 4),
+`P_gaps` (G, 2) s and, where it is known, `P_rate` (N, 3) rad/s.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from gyro_data.checks import Floats
+from gyro_data.quaternions import continuous
+from stabilizer.archive import read_archive, write_archive
+from stabilizer.camera import camera_from_dict, camera_to_dict
+from stabilizer.errors import StabilizerError
+from stabilizer.new_files import AnyPath, complete_or_absent
+from stabilizer.path import CameraPath
+from stabilizer.plan import Plan
+
+PLAN_SUFFIX = ".npz"
+"""How the name of a plan file ends."""
+
+_FORMAT, _VERSION = "gyro-stabilizer plan", 1
+_TEXT = "plan.json"
+
+
+class _Array(NamedTuple):
+    """What an array may be; a letter is one length throughout the file."""
+
+    shape: tuple[str | int, ...]
+    low: float
+    high: float
+    optional: bool = False
+
+
+# What a plan consists of: a new field is one entry here.
+_PATHS = ("measured", "virtual")
+_CAMERAS = ("camera", "output")
+_TEXTS = ("interpolation",)
+_PER_FRAME = {"zoom": _Array(("F",), 0.999, 1e3), "margin": _Array(("F",), -1e6, 1e6)}
+
+
+def _path_arrays(name: str, n: str) -> dict[str, _Array]:
+    return {
+        f"{name}_t": _Array((n,), -1e11, 1e11),
+        f"{name}_quat_xyzw": _Array((n, 4), -1.001, 1.001),
+        f"{name}_gaps": _Array((f"gaps of {name}", 2), -1e11, 1e11),
+        f"{name}_rate": _Array((n, 3), -1e5, 1e5, optional=True),
+    }
+
+
+_ARRAYS: Mapping[str, _Array] = {
+    **_path_arrays("measured", "M"),
+    **_path_arrays("virtual", "F"),
+    **_PER_FRAME,
+}
+
+
+def save_plan(plan: Plan, path: AnyPath) -> None:
+    """Write the plan to `path`, which is replaced when the file is complete.
+
+    Raises StabilizerError where it cannot be written.
+    """
+    content: dict[str, Any] = {"format": _FORMAT, "version": _VERSION}
+    content |= {name: getattr(plan, name) for name in _TEXTS}
+    content |= {name: camera_to_dict(getattr(plan, name)) for name in _CAMERAS}
+    paths = {"measured": _needed(plan.measured, plan), "virtual": _taken_apart(plan.virtual)}
+    arrays = {f"{p}_{name}": array for p, parts in paths.items() for name, array in parts.items()}
+    arrays |= {name: getattr(plan, name) for name in _PER_FRAME}
+    try:
+        with complete_or_absent(path) as partial:
+            write_archive(partial, _TEXT, json.dumps(content, indent=1), arrays)
+    except ValueError as error:
+        raise StabilizerError(f"{path}: too large a plan: {error}; plan a part of it") from error
+
+
+def load_plan(path: AnyPath) -> Plan:
+    """Read a plan that `save_plan` wrote; the file is not trusted.
+
+    Raises StabilizerError that names the file and what is wrong with it.
+    """
+    try:
+        text, arrays = read_archive(path, _TEXT)
+        content = _checked_text(text)
+        _check_arrays(arrays)
+        fields: dict[str, Any] = {name: _path(name, arrays) for name in _PATHS}
+        fields |= {name: camera_from_dict(content[name]) for name in _CAMERAS}
+        fields |= {name: content[name] for name in _TEXTS}
+        fields |= {name: arrays[name] for name in _PER_FRAME}
+        return Plan(**fields)
+    except OSError as error:
+        raise StabilizerError(f"{path}: cannot read the plan: {error.strerror}") from error
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise StabilizerError(
+            f"{path}: not a plan that can be used: {error}; save it again"
+        ) from error
+
+
+def _taken_apart(path: CameraPath) -> dict[str, Floats]:
+    parts = {"t": path.t, "quat_xyzw": continuous(path.R_world_cam.as_quat()), "gaps": path.gaps}
+    return parts if path.rate is None else parts | {"rate": path.rate}
+
+
+def _needed(measured: CameraPath, plan: Plan) -> dict[str, Floats]:
+    """Return the parts of the measured path that the frames' rows ask for, and a sample around.
+
+    No row's time is farther from its frame's than the readout takes.
+    """
+    t, readout = measured.t, plan.camera.readout_time
+    first = np.searchsorted(t, plan.frame_times[0] - readout, side="right") - 1
+    last = np.searchsorted(t, plan.frame_times[-1] + readout, side="left") + 1
+    start = int(np.clip(first, 0, max(len(t) - 2, 0)))  # two samples are an interval
+    stop = int(np.clip(last, start + 2, max(len(t), start + 2)))
+    parts = _taken_apart(measured)
+    kept = {name: array[start:stop] for name, array in parts.items() if name != "gaps"}
+    gaps = measured.gaps
+    near = (gaps.max(axis=1) > kept["t"][0]) & (gaps.min(axis=1) < kept["t"][-1])
+    return kept | {"gaps": gaps[near]}
+
+
+def _path(name: str, arrays: Mapping[str, Floats]) -> CameraPath:
+    quat = arrays[f"{name}_quat_xyzw"]
+    if (np.abs(np.linalg.norm(quat, axis=1) - 1.0) > 1e-9).any():
+        raise ValueError(f"{name}_quat_xyzw: expected unit quaternions, got others")
+    return CameraPath(
+        arrays[f"{name}_t"],
+        Rotation(quat, normalize=False),  # from_quat would change the last bit
+        rate=arrays.get(f"{name}_rate"),
+        gaps=arrays[f"{name}_gaps"],
+    )
+
+
+def _checked_text(text: bytes) -> dict[str, Any]:
+    """Return the JSON object if it is a plan's."""
+    content = json.loads(text or b"null")
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise ValueError(f"{_TEXT} does not say {_FORMAT!r}")
+    if content.get("version") != _VERSION:
+        raise ValueError(f"it is of version {content.get('version')!r}, not {_VERSION}")
+    _check_names({"format", "version", *_CAMERAS, *_TEXTS}, set(), content)
+    return content
+
+
+def _check_arrays(arrays: Mapping[str, Floats]) -> None:
+    """Raise ValueError unless all arrays are there, of fitting shapes and in their limits."""
+    optional = {name for name, array in _ARRAYS.items() if array.optional}
+    _check_names(_ARRAYS.keys() - optional, optional, arrays)
+    lengths: dict[str | int, int] = {}
+    for name, array in arrays.items():
+        expected = _ARRAYS[name]
+        shape = tuple(n if isinstance(n, int) else lengths.get(n, n) for n in expected.shape)
+        if array.ndim != len(shape) or any(
+            isinstance(want, int) and want != got
+            for want, got in zip(shape, array.shape, strict=True)
+        ):
+            raise ValueError(f"{name}: expected shape {shape}, got {array.shape}")
+        lengths.update(zip(expected.shape, array.shape, strict=True))
+        outside = ~((array >= expected.low) & (array <= expected.high))
+        if outside.any():
+            limits = f"{expected.low:g} to {expected.high:g}"
+            raise ValueError(f"{name}: expected numbers from {limits}, got {array[outside][0]:g}")
+
+
+def _check_names(required: set[str], optional: set[str], found: Mapping[str, Any]) -> None:
+    missing, unknown = required - found.keys(), found.keys() - required - optional
+    if missing or unknown:
+        facts = [f"misses {', '.join(sorted(missing))}"] if missing else []
+        facts += [f"has unknown {', '.join(sorted(unknown))}"] if unknown else []
+        raise ValueError(f"it {' and '.join(facts)}")
