@@ -14,9 +14,9 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 ORDER = {
     "gyro_data": "lazy errors checks axes log quaternions orientation timestamps readers "
     "conditioning integration gravity",
-    "stabilizer": "errors new_files archive lens camera sync path convolution warp border crop "
-    "optimal smoothing plan plan_file motion_table video filters remap flow quality facts simulate "
-    "report pipeline cli __main__",
+    "stabilizer": "errors new_files archive lens camera sync path convolution warp interior_point "
+    "border crop optimal smoothing plan plan_file motion_table video filters remap flow quality "
+    "facts simulate report pipeline cli __main__",
 }
 ALLOWED = {  # package: where it may be imported
     "av": "video",
