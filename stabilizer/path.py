@@ -1,14 +1,26 @@
 """The camera's orientation over time: `CameraPath`, camera frame, the video's clock."""
 
+from dataclasses import dataclass
+
 from scipy.spatial.transform import Rotation
 
+from gyro_data.checks import Floats, read_only
 from gyro_data.orientation import Orientation, RotationCurve
 from stabilizer.camera import Camera
 from stabilizer.sync import ClockSync
 
 
+@dataclass(frozen=True, eq=False)
 class CameraPath(RotationCurve):
     """The orientation of a camera, real or virtual, over presentation time."""
+
+    up: Floats | None = None
+    """(M, 3) the way up in the world frame at t, where it is known."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.up is not None:
+            object.__setattr__(self, "up", read_only("up", self.up, (len(self.t), 3)))
 
     @property
     def R_world_cam(self) -> Rotation:
@@ -16,10 +28,13 @@ class CameraPath(RotationCurve):
         return self.R_world_frame
 
 
-def camera_path(orientation: Orientation, sync: ClockSync, camera: Camera) -> CameraPath:
+def camera_path(
+    orientation: Orientation, sync: ClockSync, camera: Camera, *, up: Floats | None = None
+) -> CameraPath:
     """Return the measured path: the body's orientation seen from the camera, on the video's clock.
 
     R_world_cam = R_world_body · R_body_cam, and t_video = (t_log − delay) / (1 + clock_skew).
+    `up` (N, 3) is the way up in the world at the orientation's times, if it is known.
     """
     R_body_cam = Rotation.from_matrix(camera.R_body_cam.copy())  # scipy wants writable arrays
     rate = orientation.rate
@@ -30,4 +45,5 @@ def camera_path(orientation: Orientation, sync: ClockSync, camera: Camera) -> Ca
         R_world_frame=orientation.R_world_body * R_body_cam,
         rate=rate,
         gaps=sync.video_time(orientation.gaps),
+        up=up,
     )

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,14 +15,17 @@ from numpy.typing import ArrayLike, NDArray
 import gyro_data
 from gyro_data import GyroLog, MapAxes, SubtractDrift
 from gyro_data.checks import Bools, Floats, increasing, number, read_only
+from gyro_data.gravity import up_direction
+from stabilizer.border import BorderCheck
 from stabilizer.camera import Camera, load_camera
-from stabilizer.crop import LARGEST_ZOOM, BorderCheck, fit_crop
+from stabilizer.crop import ZoomRange
 from stabilizer.errors import StabilizerError
 from stabilizer.filters import ImageFilter
+from stabilizer.optimal import Optimal
 from stabilizer.path import camera_path
 from stabilizer.plan import Plan
 from stabilizer.remap import warp_frame
-from stabilizer.smoothing import Gaussian, Smoother
+from stabilizer.smoothing import Smoother
 from stabilizer.sync import ClockSync
 from stabilizer.video import VideoReader, VideoWriter, check_output, probe, to_rgb
 from stabilizer.video.base import Frame, VideoInfo
@@ -29,9 +33,22 @@ from stabilizer.warp import KERNEL_REACH, check_interpolation
 
 LOG = logging.getLogger(__name__)
 
+_SAME_TIME = 1e-6  # s
+
 AnyPath = str | PathLike[str]
 Progress = Callable[[int, int], None]
 """Called with the number of frames done and the number of all frames."""
+
+
+class Choices(TypedDict, total=False):
+    """What `plan_video` and `stabilize` hand on to `make_plan`."""
+
+    drift: ArrayLike
+    smoother: Smoother
+    zoom: float | str
+    max_zoom: float
+    strict: bool
+    interpolation: str
 
 
 def make_plan(
@@ -41,9 +58,10 @@ def make_plan(
     *,
     sync: ClockSync = ClockSync(),  # noqa: B008 (frozen)
     drift: ArrayLike = (0.0, 0.0, 0.0),
-    smoother: Smoother = Gaussian(),  # noqa: B008 (frozen)
-    zoom: float | None = None,
+    smoother: Smoother = Optimal(),  # noqa: B008 (frozen)
+    zoom: float | str = "dynamic",
     max_zoom: float = 1.5,
+    strict: bool = False,
     interpolation: str = "cubic",
 ) -> Plan:
     """Decide how every frame is warped. Pure: nothing is read or written.
@@ -54,15 +72,16 @@ def make_plan(
         camera: the source; the output keeps its size and its lens.
         sync: the log's clock against the video's.
         drift: (3,) rad/s, the gyro's constant bias in the log's axes.
-        smoother: chooses the virtual path, see `stabilizer.smoothing.SMOOTHERS`.
-        zoom: factor on the focal length, or None for the smallest that shows no border.
-        max_zoom: limit of that; where it binds, the path is pulled to the measured one.
+        smoother: chooses path and zoom, see `stabilizer.smoothing.SMOOTHERS`.
+        zoom: "dynamic", "fixed" (one for the clip) or a factor on the focal length.
+        max_zoom: limit of the first two; where it binds, the path follows the measured one.
+        strict: refuse what is otherwise a warning: a limit that rolling shutter alone exceeds.
         interpolation: the kernel that will sample the source, "linear", "cubic" or "lanczos".
 
-    Raises ValueError for wrong arguments, StabilizerError if the log covers no frame.
+    Raises ValueError for wrong arguments, StabilizerError if the log covers no frame or a border
+    cannot be kept out, GyroDataError if a horizon is asked of a log without accelerometer.
     """
-    number("zoom", 1.0 if zoom is None else zoom, minimum=1, maximum=LARGEST_ZOOM)
-    number("max_zoom", max_zoom, minimum=1, maximum=LARGEST_ZOOM)
+    zoom_range = ZoomRange.of(zoom, max_zoom=max_zoom, strict=strict)
     times = increasing("frame_times", read_only("frame_times", frame_times, ("F",)))
     if not len(times):
         raise ValueError("frame_times: expected at least one frame, got none")
@@ -71,54 +90,65 @@ def make_plan(
         SubtractDrift(np.asarray(drift, dtype=np.float64))(log)
     )
     orientation = gyro_data.integrate(body_log)
-    measured = camera_path(orientation, sync, camera)
+    up = up_direction(body_log, orientation) if smoother.horizon else None
+    measured = camera_path(orientation, sync, camera, up=up)
     _report_coverage(measured.covered(times), times, log, sync)
-    wish = smoother(measured, times)
     border = BorderCheck(measured, camera, output=camera, inset=KERNEL_REACH[interpolation])
-    virtual, clip_zoom, margin = fit_crop(wish, border, zoom=zoom, max_zoom=max_zoom)
-    zooms = np.full(len(times), clip_zoom)
-    return Plan(measured, virtual, zooms, camera, camera, margin, interpolation)
+    path = smoother.plan(times, border, zoom_range)
+    return Plan(measured, path.virtual, path.zoom, camera, camera, path.margin, interpolation)
 
 
-def stabilize(
+def plan_video(
     video: AnyPath | VideoInfo,
     log: AnyPath | GyroLog,
-    output: AnyPath,
     *,
     camera: Camera | AnyPath,
     delay: float = 0.0,
     clock_skew: float = 0.0,
-    drift: ArrayLike = (0.0, 0.0, 0.0),
-    smoother: Smoother = Gaussian(),  # noqa: B008 (frozen)
-    zoom: float | None = None,
-    max_zoom: float = 1.5,
-    interpolation: str = "cubic",
+    start: float | None = None,
+    end: float | None = None,
+    **choices: Unpack[Choices],
+) -> Plan:
+    """Decide how the frames of a video file are warped by its gyro log.
+
+    Args:
+        video, log: files, or what was read of them already (`probe`, `gyro_data.read`).
+        camera: a `Camera` or a camera JSON file; scaled to the video if only the size differs.
+        delay, clock_skew: t_log = (1 + clock_skew) · t_video + delay, s.
+        start, end: s, presentation times; frames with start <= t < end are planned.
+        choices: the other options of `make_plan`, and what it raises.
+    """
+    info = video if isinstance(video, VideoInfo) else probe(video)
+    return make_plan(
+        log if isinstance(log, GyroLog) else gyro_data.read(log),
+        _frame_times_between(info, start, end),
+        _camera_for(info, camera),
+        sync=ClockSync(delay, clock_skew),
+        **choices,
+    )
+
+
+def render(
+    video: AnyPath | VideoInfo,
+    plan: Plan,
+    output: AnyPath,
+    *,
     filters: Sequence[ImageFilter] = (),
     crf: int = 18,
     preset: str = "veryfast",
-    start: float | None = None,
-    end: float | None = None,
     overwrite: bool = False,
-    dry_run: bool = False,
     progress: Progress | None = None,
-) -> Plan:
-    """Stabilize a video file by a gyro log and write it to `output`, audio included.
+) -> None:
+    """Write the frames that a plan is for, stabilized, to `output`, with their audio.
 
     Args:
-        video, log, output: files; video and log may be read already (`probe`, `gyro_data.read`).
-        camera: a `Camera` or a camera JSON file; scaled to the video if only the size differs.
-        delay, clock_skew: t_log = (1 + clock_skew) · t_video + delay, s.
-        start, end: s, presentation times; frames with start <= t < end are kept.
         filters: applied to each warped frame, see `stabilizer.filters`.
         crf, preset: of the H.264 encoder.
-        dry_run: decide everything, write nothing.
-        The others are those of `make_plan`.
 
-    Returns the plan. Raises ValueError, StabilizerError or GyroDataError, `output` untouched.
+    Raises ValueError or StabilizerError, `output` untouched.
     """
     info = video if isinstance(video, VideoInfo) else probe(video)
-    inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
-    check_output(output, inputs=inputs, overwrite=overwrite)
+    start, end = _range_of(plan, info)
     writer = VideoWriter(
         output,
         info,
@@ -129,19 +159,6 @@ def stabilize(
         end=end,
         overwrite=overwrite,
     )
-    plan = make_plan(
-        log if isinstance(log, GyroLog) else gyro_data.read(log),
-        _frame_times_between(info, start, end),
-        _camera_for(info, camera),
-        sync=ClockSync(delay, clock_skew),
-        drift=drift,
-        smoother=smoother,
-        zoom=zoom,
-        max_zoom=max_zoom,
-        interpolation=interpolation,
-    )
-    if dry_run:
-        return plan
     with VideoReader(info.path, start=start, end=end) as reader, writer:
         n_done = 0
         for n_done, frame in enumerate(reader, start=1):
@@ -156,6 +173,53 @@ def stabilize(
             n_done,
             len(plan.frame_times),
         )
+
+
+def stabilize(
+    video: AnyPath | VideoInfo,
+    log: AnyPath | GyroLog,
+    output: AnyPath,
+    *,
+    camera: Camera | AnyPath,
+    delay: float = 0.0,
+    clock_skew: float = 0.0,
+    start: float | None = None,
+    end: float | None = None,
+    filters: Sequence[ImageFilter] = (),
+    crf: int = 18,
+    preset: str = "veryfast",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **choices: Unpack[Choices],
+) -> Plan:
+    """Stabilize a video file by a gyro log and write it to `output`, audio included.
+
+    `plan_video`, which takes `choices`, then `render`, which takes the others: see there. Returns
+    the plan. Raises ValueError, StabilizerError or GyroDataError, `output` untouched.
+    """
+    info = video if isinstance(video, VideoInfo) else probe(video)
+    inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
+    check_output(output, inputs=inputs, overwrite=overwrite)
+    plan = plan_video(
+        info,
+        log,
+        camera=camera,
+        delay=delay,
+        clock_skew=clock_skew,
+        start=start,
+        end=end,
+        **choices,
+    )
+    render(
+        info,
+        plan,
+        output,
+        filters=filters,
+        crf=crf,
+        preset=preset,
+        overwrite=overwrite,
+        progress=progress,
+    )
     return plan
 
 
@@ -196,6 +260,27 @@ def _frame_times_between(info: VideoInfo, start: float | None, end: float | None
             f"{t[-1]:.3f} s"
         )
     return kept
+
+
+def _range_of(plan: Plan, info: VideoInfo) -> tuple[float | None, float | None]:
+    """Return start and end (s) of the plan's frames, None where they are the video's own."""
+    t, planned = info.frame_times, plan.frame_times
+    first = int(np.searchsorted(t, planned[0] - _SAME_TIME))
+    after = first + len(planned)
+    size = (plan.camera.width, plan.camera.height)
+    if (
+        size != (info.width, info.height)
+        or after > len(t)
+        or np.abs(t[first:after] - planned).max() > _SAME_TIME
+    ):
+        raise StabilizerError(
+            f"{info.path}: the plan is for another video: {len(planned)} frames of "
+            f"{size[0]}x{size[1]} at {planned[0]:.3f} s to {planned[-1]:.3f} s"
+        )
+    return (
+        None if first == 0 else float(t[first]),
+        None if after == len(t) else float(t[after]),
+    )
 
 
 def _rendered(

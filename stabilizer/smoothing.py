@@ -1,13 +1,14 @@
-"""From the measured camera path to a smooth virtual one; the picture's border comes later.
+"""From the measured camera path to a virtual one, and zooms, that never show a border.
 
-A smoother is a frozen dataclass called with the measured `CameraPath` and the frame times (F,) s;
-it returns the virtual `CameraPath` at those times. `SMOOTHERS` holds them all.
+A smoother is a frozen dataclass with a method `plan`. Those of `stabilizer.optimal` solve for path
+and zoom together. A `Wish` only says which path it would like, the crop comes afterwards.
+`SMOOTHERS` holds them all.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from scipy.signal import oaconvolve
@@ -15,7 +16,10 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from gyro_data.checks import Floats, number
 from gyro_data.quaternions import conjugate, continuous, multiply
+from stabilizer.border import BorderCheck
 from stabilizer.convolution import gaussian
+from stabilizer.crop import CroppedPath, ZoomRange, fit_crop
+from stabilizer.optimal import Cinematic, Fixed, Optimal
 from stabilizer.path import CameraPath
 
 _REACH = 4.0  # standard deviations kept of a Gaussian: what is cut off is below 1e-4
@@ -23,14 +27,32 @@ _STEP = 0.005  # s; shake above 100 Hz is not in a picture
 
 
 class Smoother(Protocol):
-    """Chooses the virtual camera path."""
+    """Chooses how the virtual camera turns and zooms."""
+
+    @property
+    def horizon(self) -> bool:
+        """Whether the measured path must know which way is up."""
+
+    def plan(self, frame_times: Floats, border: BorderCheck, zoom: ZoomRange) -> CroppedPath:
+        """Return path and zoom at `frame_times` (F,) s that keep the border inside."""
+
+
+class Wish:
+    """A path first, without regard to the border; then one zoom, or the path gives way."""
+
+    horizon: ClassVar[bool] = False
 
     def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
-        """Return the virtual path at `frame_times` (F,) s."""
+        """Return the path wished for at `frame_times` (F,) s."""
+        raise NotImplementedError
+
+    def plan(self, frame_times: Floats, border: BorderCheck, zoom: ZoomRange) -> CroppedPath:
+        """Return the path wished for with the smallest zoom that fits, see `fit_crop`."""
+        return fit_crop(self(border.measured, frame_times), border, zoom)
 
 
 @dataclass(frozen=True)
-class Gaussian:
+class Gaussian(Wish):
     """The measured path averaged under a Gaussian in time.
 
     The convolution runs over sign-continuous unit quaternions and renormalises: to second order
@@ -56,17 +78,7 @@ class Gaussian:
 
 
 @dataclass(frozen=True)
-class Fixed:
-    """A tripod: the mean of the measured orientations over the clip, held throughout."""
-
-    def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
-        """Return the constant path at `frame_times` (F,) s."""
-        mean = measured.at(frame_times).mean().as_quat()
-        return CameraPath(frame_times, Rotation.from_quat(np.tile(mean, (len(frame_times), 1))))
-
-
-@dataclass(frozen=True)
-class Unsmoothed:
+class Unsmoothed(Wish):
     """The measured path itself: only the rolling shutter is corrected."""
 
     def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
@@ -75,7 +87,13 @@ class Unsmoothed:
 
 
 SMOOTHERS: Mapping[str, Callable[..., Smoother]] = MappingProxyType(
-    {"gaussian": Gaussian, "fixed": Fixed, "none": Unsmoothed}
+    {
+        "optimal": Optimal,
+        "cinematic": Cinematic,
+        "fixed": Fixed,
+        "gaussian": Gaussian,
+        "none": Unsmoothed,
+    }
 )
 """Every smoother by its name on the command line."""
 

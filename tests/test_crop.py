@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
+from stabilizer.border import BorderCheck, border_points
 from stabilizer.camera import Camera
-from stabilizer.crop import BorderCheck, border_points, calm, fit_crop
+from stabilizer.crop import ZoomRange, calm, fade, fit_crop
 from stabilizer.errors import StabilizerError
 from stabilizer.lens import Fisheye, OpenCV, Pinhole
 from stabilizer.path import CameraPath
-from stabilizer.smoothing import Fixed, Gaussian, Unsmoothed
+from stabilizer.smoothing import Gaussian, Unsmoothed
 from stabilizer.warp import source_points
 
 FRAMES = np.arange(60) / 20 + 0.3
@@ -51,6 +52,13 @@ def worst_margin_by_hand(path: CameraPath, zoom: float, judge: BorderCheck) -> f
     )
 
 
+def cropped(wish: CameraPath, judge: BorderCheck, zoom: ZoomRange):
+    """Return path, the one zoom of all frames, margins."""
+    result = fit_crop(wish, judge, zoom)
+    assert len(np.unique(result.zoom)) == 1
+    return result.virtual, result.zoom[0], result.margin
+
+
 def test_border_points_walk_once_around_the_picture() -> None:
     xy = border_points(Camera.from_focal(640, 360, 480.0), 8)
     assert len(np.unique(xy, axis=0)) == 32
@@ -64,7 +72,8 @@ def test_border_points_walk_once_around_the_picture() -> None:
 @pytest.mark.parametrize("direction", ["top_to_bottom", "right_to_left"])
 def test_the_zoom_is_the_smallest_without_a_border(handheld, lens, direction) -> None:
     judge = border(handheld, lens, readout_direction=direction)
-    path, zoom, margin = fit_crop(Gaussian(0.5)(handheld, FRAMES), judge, zoom=None, max_zoom=3.0)
+    wish = Gaussian(0.5)(handheld, FRAMES)
+    path, zoom, margin = cropped(wish, judge, ZoomRange(high=3.0))
     assert 1.02 < zoom < 1.5
     assert margin.min() == pytest.approx(0, abs=2e-3)
     assert worst_margin_by_hand(path, zoom, judge) > -0.02
@@ -72,14 +81,14 @@ def test_the_zoom_is_the_smallest_without_a_border(handheld, lens, direction) ->
 
 
 @pytest.mark.parametrize("lens", LENSES, ids=lambda lens: lens.name)
-@pytest.mark.parametrize("smoother", [Gaussian(1.0), Fixed()], ids=["gaussian", "fixed"])
+@pytest.mark.parametrize("time_constant", [1.0, 10.0])
 @pytest.mark.parametrize("limit", [1.06, 1.12])
 def test_where_the_limit_binds_the_path_gives_way_and_the_border_stays_out(
-    handheld, lens, smoother, limit
+    handheld, lens, time_constant, limit
 ) -> None:
     judge = border(handheld, lens)
-    wish = smoother(handheld, FRAMES)
-    path, zoom, margin = fit_crop(wish, judge, zoom=None, max_zoom=limit)
+    wish = Gaussian(time_constant)(handheld, FRAMES)
+    path, zoom, margin = cropped(wish, judge, ZoomRange(high=limit))
     assert zoom == limit
     assert margin.min() > -2e-3
     assert worst_margin_by_hand(path, zoom, judge) > -0.02
@@ -90,27 +99,60 @@ def test_where_the_limit_binds_the_path_gives_way_and_the_border_stays_out(
 def test_a_given_zoom_is_kept_when_it_fits(handheld) -> None:
     judge = border(handheld)
     wish = Gaussian(0.5)(handheld, FRAMES)
-    path, zoom, margin = fit_crop(wish, judge, zoom=1.6, max_zoom=1.5)
+    path, zoom, margin = cropped(wish, judge, ZoomRange.of(1.6, max_zoom=1.5))
     assert zoom == 1.6
     assert margin.min() > 5
-    np.testing.assert_array_equal(path.quat_at(FRAMES), wish.quat_at(FRAMES))
+    np.testing.assert_allclose(path.quat_at(FRAMES), wish.quat_at(FRAMES), atol=1e-15)
 
 
 def test_a_zoom_that_not_even_the_measured_path_fits_is_raised_and_said(handheld, caplog) -> None:
     judge = border(handheld, readout=0.03)
     with caplog.at_level(logging.WARNING):
-        path, zoom, margin = fit_crop(
-            Unsmoothed()(handheld, FRAMES), judge, zoom=1.001, max_zoom=1.5
-        )
+        wish = Unsmoothed()(handheld, FRAMES)
+        path, zoom, margin = cropped(wish, judge, ZoomRange.of(1.001, max_zoom=1.5))
     assert "would show a border even without smoothing" in caplog.text
     assert zoom > 1.01
     assert margin.min() > -2e-3
     assert worst_margin_by_hand(path, zoom, judge) > -0.02
 
 
+def test_a_strict_range_refuses_a_zoom_that_not_even_the_measured_path_fits(handheld) -> None:
+    judge = border(handheld, readout=0.03)
+    with pytest.raises(StabilizerError, match=r"even without smoothing.*need 1\.0"):
+        fit_crop(Unsmoothed()(handheld, FRAMES), judge, ZoomRange(high=1.001, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("zoom", "expected"),
+    [
+        ("dynamic", ZoomRange(1.0, 2.0)),
+        ("fixed", ZoomRange(1.0, 2.0, fixed=True)),
+        (1.3, ZoomRange(1.3, 1.3, fixed=True)),
+    ],
+)
+def test_a_zoom_says_its_range(zoom, expected) -> None:
+    assert ZoomRange.of(zoom, max_zoom=2.0) == expected
+
+
+@pytest.mark.parametrize("zoom", ["auto", "1.2", 0.9, 51, float("nan")])
+def test_other_zooms_are_refused(zoom) -> None:
+    with pytest.raises(ValueError, match="zoom: expected"):
+        ZoomRange.of(zoom, max_zoom=2.0)
+
+
+def test_where_the_log_says_nothing_the_picture_is_left_as_it_is() -> None:
+    """A gap, and a log that ends before the clip: the wish fades to the measured path around."""
+    t = np.arange(600) / 30
+    covered = (t < 5.0) | ((t > 5.5) & (t < 18.0))
+    share = fade(covered, t)
+    assert (share[~covered] == 0).all()
+    assert share[(np.abs(t - 5.25) > 2.5) & (t < 15.5)].min() > 0.99
+    assert np.abs(np.diff(share)).max() < 0.06  # a second's Gaussian: 1.2 per s at the steepest
+
+
 def test_an_identity_needs_no_zoom_and_no_inset(handheld) -> None:
     judge = border(handheld, readout=0.0, inset=8.0)
-    _, zoom, margin = fit_crop(Unsmoothed()(handheld, FRAMES), judge, zoom=None, max_zoom=1.5)
+    _, zoom, margin = cropped(Unsmoothed()(handheld, FRAMES), judge, ZoomRange())
     assert zoom == 1.0
     assert margin.min() == 0.0
 
@@ -130,7 +172,7 @@ def test_a_clip_that_cannot_be_cropped_is_refused() -> None:
     spinning = CameraPath(t, Rotation.from_rotvec(np.outer(40 * np.sin(9 * t), (0, 1.0, 0))))
     judge = border(spinning, readout=0.5)
     with pytest.raises(StabilizerError, match="no zoom up to 50 keeps the border out"):
-        fit_crop(Unsmoothed()(spinning, FRAMES), judge, zoom=None, max_zoom=1.5)
+        fit_crop(Unsmoothed()(spinning, FRAMES), judge, ZoomRange())
 
 
 def test_a_pull_sets_in_and_fades_calmly_and_never_exceeds_what_fits() -> None:

@@ -13,7 +13,7 @@ from stabilizer.camera import Camera
 from stabilizer.errors import StabilizerError
 from stabilizer.filters import parse_filter
 from stabilizer.lens import Fisheye
-from stabilizer.pipeline import frames, make_plan, stabilize
+from stabilizer.pipeline import frames, make_plan, plan_video, render, stabilize
 from stabilizer.plan import Plan
 from stabilizer.quality import measure
 from stabilizer.remap import warp_frame
@@ -198,14 +198,14 @@ def test_a_stabilized_frame_is_what_the_virtual_camera_would_have_filmed(clip, r
     """Against the independent renderer: a global shutter at the virtual pose and zoom."""
     plan, output, _ = result
     scene = Room.for_camera(clip.camera)
-    zoom = plan.zoom[0]
-    virtual_camera = replace(
-        clip.camera, fx=clip.camera.fx * zoom, fy=clip.camera.fy * zoom, readout_time=0.0
-    )
     # the plan's world is the log's first body frame, the scene's is the motion's own
     R_scene_world = clip.motion.at(np.array([0.0]))[0] * plan.measured.at(0.0).inv()
     got = luma(output)
     for k in (5, 30, 60):
+        zoom = plan.zoom[k]
+        virtual_camera = replace(
+            clip.camera, fx=clip.camera.fx * zoom, fy=clip.camera.fy * zoom, readout_time=0.0
+        )
         pose = R_scene_world * plan.virtual.at(plan.frame_times[k])
         expected = render_frame(virtual_camera, Still(pose), 0.0, scene)
         expected_luma = expected @ (0.2126, 0.7152, 0.0722) * 219 / 255 + 16
@@ -326,15 +326,17 @@ def test_filters_are_applied_to_the_warped_frames(clip, result, tmp_path) -> Non
     assert np.abs(sharp.astype(float) - expected).mean() > 3.0
 
 
-def test_a_dry_run_writes_nothing(clip, tmp_path) -> None:
-    plan = steady(clip, tmp_path / "none.mp4", dry_run=True)
-    assert plan.zoom[0] > 1
+def test_a_plan_of_another_video_is_refused(clip, tmp_path) -> None:
+    plan = plan_video(clip.video, clip.gyro, camera=clip.camera, drift=DRIFT, **SYNC)
+    late = replace(plan.virtual, t=plan.virtual.t + 0.01)
+    with pytest.raises(StabilizerError, match="the plan is for another video"):
+        render(clip.video, replace(plan, virtual=late), tmp_path / "none.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_camera_of_another_resolution_is_scaled(clip, tmp_path) -> None:
+def test_a_camera_of_another_resolution_is_scaled(clip) -> None:
     large = clip.camera.scaled_to(960, 540)
-    plan = steady(clip, tmp_path / "none.mp4", camera=large, dry_run=True)
+    plan = plan_video(clip.video, clip.gyro, camera=large, drift=DRIFT, **SYNC)
     assert plan.camera.fx == pytest.approx(clip.camera.fx)
 
 
@@ -377,7 +379,7 @@ def test_wrong_arguments_are_named_and_nothing_is_written(clip, tmp_path, option
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_tripod_holds_the_view_as_long_as_the_crop_allows(clip) -> None:
+def test_a_tripod_holds_the_view_where_the_crop_allows_it(clip) -> None:
     log = gyro_data.read(clip.gyro)
     plan = make_plan(
         log,
@@ -388,5 +390,6 @@ def test_a_tripod_holds_the_view_as_long_as_the_crop_allows(clip) -> None:
         smoother=Fixed(),
         max_zoom=2.5,
     )
-    assert np.rad2deg(plan.virtual.between(0.1, 2.0).magnitude()) < 1e-9
+    # reweighted lengths come as near to zero as a fraction of a pixel in these seconds
+    assert np.rad2deg(plan.virtual.between(0.1, 2.0).magnitude()) < 0.02
     assert plan.margin.min() > -2e-3

@@ -1,0 +1,190 @@
+"""What a virtual path costs, on nodes `STEP` s apart: a quadratic model around the present path.
+
+Unknown are a turn δ of each node in its virtual frame, as δ · focal px at 1080 lines, and the
+change of log zoom, times the radius of the picture in px. So all costs compare px with px, at every
+resolution; and since nodes are a fixed time apart, at every frame rate.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from gyro_data.checks import Floats
+from gyro_data.quaternions import conjugate, multiply, rotate, to_rotvec
+
+STEP = 1 / 30
+"""s between nodes; a smooth path bends little in it."""
+
+_ACCELERATION = 1e-3  # weight beside jerk, in px and nodes: counts where motion is slower than 1 s
+_ANCHOR = 2e-4  # of the price: being 100 px off the measured path costs what 1 px of zoom does
+_ZOOM_JERK = 1e3  # zooming draws more attention than turning
+_ZOOM_DAMPING = 1e-6  # of the price: keeps the Hessian definite, a step of 100 px costs nothing
+_LEVEL = 1e-4  # weight of roll: a level horizon is found within about a second
+
+_DIFFERENCES = {
+    1: np.array([-1.0, 1.0]),
+    2: np.array([1.0, -2.0, 1.0]),
+    3: np.array([-1.0, 3.0, -3.0, 1.0]),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class NodePath:
+    """A virtual path and its zoom at the nodes."""
+
+    quat: Floats
+    """(N, 4) R_world_virtual as quat_xyzw."""
+    log_zoom: Floats
+    """(N,)"""
+
+    def __getitem__(self, part: slice) -> "NodePath":
+        return NodePath(self.quat[part], self.log_zoom[part])
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """½ xᵀ H x + gᵀ x, the cost of a step x (4, N) px from the present path."""
+
+    bands: Floats
+    """(4, 4, N) lower bands of H, within each variable."""
+    gradient: Floats
+    """(4, N)"""
+    blocks: Floats | None = None
+    """(4, 4, N) what couples the variables of a node."""
+
+
+class Cost(Protocol):
+    """A measure of how restless a path is."""
+
+    @property
+    def rounds(self) -> int:
+        """Least number of rounds in which the weights settle."""
+
+    def weights(self, velocity: Floats, round_number: int) -> dict[int, Floats]:
+        """Return by order of difference the weights (N − order,) of its square, for one round.
+
+        `velocity` (N − 1, 3) px per node is that of the present path.
+        """
+
+
+@dataclass(frozen=True)
+class Jerk:
+    """Squared third differences, with a little of the second: a path without haste."""
+
+    rounds: ClassVar[int] = 2
+
+    def weights(self, velocity: Floats, round_number: int) -> dict[int, Floats]:
+        """Return constant weights."""
+        n = len(velocity) + 1
+        return {2: np.full(max(n - 2, 0), _ACCELERATION), 3: np.ones(max(n - 3, 0))}
+
+
+@dataclass(frozen=True)
+class GroupNorms:
+    """Σ w |difference| for orders 1, 2 and 3: mostly exactly still or exactly steady segments.
+
+    Lengths, not squares, of the differences of all three axes together (Grundmann et al. 2011 with
+    group norms), by iteratively reweighted squares: |v| ≈ ½ |v|² / |v₀| + ½ |v₀|, rounded near 0.
+    """
+
+    first: float
+    second: float
+    third: float
+    resolution: float = 0.003
+    """px per node^order that count as nothing."""
+    rounds: ClassVar[int] = 10
+
+    def weights(self, velocity: Floats, round_number: int) -> dict[int, Floats]:
+        """Return w / max(|difference|, ε), with an ε that shrinks from round to round."""
+        rounded = self.resolution * max(1.0, 100 * 0.4**round_number)
+        result = {}
+        for order, weight in ((1, self.first), (2, self.second), (3, self.third)):
+            size = np.linalg.norm(np.diff(velocity, n=order - 1, axis=0), axis=-1)
+            result[order] = weight / np.hypot(size, rounded)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class PathCost:
+    """The cost of a path: restlessness, zoom, distance from the measured path, roll."""
+
+    restlessness: Cost
+    focal: float
+    """px at 1080 lines per radian."""
+    radius: float
+    """px at 1080 lines per unit of log zoom."""
+    price: float
+    """Cost of 1 px of zoom for the time of one node."""
+    axis_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    """Of turns about the virtual camera's x, y and z (pitch, yaw and roll)."""
+
+    def around(
+        self, path: NodePath, quat_measured: Floats, up: Floats | None, round_number: int
+    ) -> Quadratic:
+        """Return the quadratic model of the cost around `path`.
+
+        With ω_k = log(V_kᵀ V_{k+1}) and V_k ← V_k exp(δ_k), ω_k changes by δ_{k+1} − δ_k; the
+        term ½ ω × (δ_k + δ_{k+1}) is left out. `up` (N, 3) in the world asks for a level horizon.
+        """
+        velocity = self.velocity(path)
+        weights = self.restlessness.weights(velocity, round_number)
+        n = len(path.log_zoom)
+        turn = _bands(weights, n)
+        bands = np.empty((4, 4, n))
+        gradient = np.empty((4, n))
+        away = self.focal * to_rotvec(multiply(conjugate(quat_measured), path.quat))
+        restless = _gradient(weights, velocity)
+        for axis, weight in enumerate(self.axis_weights):
+            bands[axis] = weight * turn
+            bands[axis, 0] += _ANCHOR * self.price
+            gradient[axis] = weight * restless[:, axis] + _ANCHOR * self.price * away[:, axis]
+        zoom = {2: np.full(n - 2, _ZOOM_JERK * _ACCELERATION), 3: np.full(n - 3, _ZOOM_JERK)}
+        bands[3] = _bands(zoom, n)
+        bands[3, 0] += _ZOOM_DAMPING * self.price
+        zooming = np.diff(self.radius * path.log_zoom)[:, None]
+        gradient[3] = _gradient(zoom, zooming)[:, 0] + self.price
+        if up is None:
+            return Quadratic(bands, gradient)
+        blocks, pull = self._level(path, up)
+        gradient[:3] += pull
+        return Quadratic(bands, gradient, blocks)
+
+    def velocity(self, path: NodePath) -> Floats:
+        """Return log(V_kᵀ V_{k+1}) (N − 1, 3) in px per node."""
+        turn = multiply(conjugate(path.quat[:-1]), path.quat[1:])
+        return self.focal * to_rotvec(turn)
+
+    def _level(self, path: NodePath, up: Floats) -> tuple[Floats, Floats]:
+        """Return blocks (4, 4, N) and gradient (3, N) of ½ w (focal u_x)².
+
+        u = V_kᵀ up is level where its x vanishes; a turn changes it by u × δ:
+        du_x = u_y δ_z − u_z δ_y. Looking straight up or down, no roll is level and none is asked.
+        """
+        x, y, z = rotate(conjugate(path.quat), up).T
+        slope = np.stack([np.zeros_like(x), -z, y])
+        blocks = np.zeros((4, 4, len(x)))
+        blocks[:3, :3] = _LEVEL * slope[:, None] * slope[None]
+        return blocks, _LEVEL * self.focal * x * slope
+
+
+def _bands(weights: dict[int, Floats], n: int) -> Floats:
+    """Return the lower bands (4, N) of Σ Dᵀ diag(w) D over differences D of orders up to 3."""
+    bands = np.zeros((4, n))
+    for order, weight in weights.items():
+        stencil = _DIFFERENCES[order]
+        for i in range(order + 1):
+            for j in range(i, order + 1):
+                bands[j - i, i : n - order + i] += stencil[i] * stencil[j] * weight
+    return bands
+
+
+def _gradient(weights: dict[int, Floats], velocity: Floats) -> Floats:
+    """Return Σ Dᵀ diag(w) D p (N, k), where `velocity` (N − 1, k) are the differences of p."""
+    n = len(velocity) + 1
+    gradient = np.zeros((n, velocity.shape[1]))
+    for order, weight in weights.items():
+        pulled = weight[:, None] * np.diff(velocity, n=order - 1, axis=0)
+        for i, factor in enumerate(_DIFFERENCES[order]):
+            gradient[i : n - order + i] += factor * pulled
+    return gradient
