@@ -4,7 +4,7 @@ The file is a zip that `numpy.load` opens too, nothing in it compressed or pickl
 ("format", "version", "interpolation", and "camera" and "output" as in a camera file) and arrays of
 float64, little-endian. Of F frames: `zoom` and `margin` (F,). Of both paths, P = measured (as much
 as the frames' rows need) and virtual (at the frames): `P_t` (N,) s, `P_quat_xyzw` (N, 4),
-`P_gaps` (G, 2) s and, where it is known, `P_rate` (N, 3) rad/s.
+`P_gaps` (G, 2) s and, where they are known, `P_rate` (N, 3) rad/s and `P_up` (N, 3).
 """
 
 import json
@@ -44,6 +44,8 @@ _PATHS = ("measured", "virtual")
 _CAMERAS = ("camera", "output")
 _TEXTS = ("interpolation",)
 _PER_FRAME = {"zoom": _Array(("F",), 0.999, 1e3), "margin": _Array(("F",), -1e6, 1e6)}
+_IF_KNOWN = {"rate": 1e5, "up": 1.001}
+"""Fields of a path that may be None, with the largest number in them."""
 
 
 def _path_arrays(name: str, n: str) -> dict[str, _Array]:
@@ -51,7 +53,7 @@ def _path_arrays(name: str, n: str) -> dict[str, _Array]:
         f"{name}_t": _Array((n,), -1e11, 1e11),
         f"{name}_quat_xyzw": _Array((n, 4), -1.001, 1.001),
         f"{name}_gaps": _Array((f"gaps of {name}", 2), -1e11, 1e11),
-        f"{name}_rate": _Array((n, 3), -1e5, 1e5, optional=True),
+        **{f"{name}_{f}": _Array((n, 3), -m, m, optional=True) for f, m in _IF_KNOWN.items()},
     }
 
 
@@ -104,7 +106,8 @@ def load_plan(path: AnyPath) -> Plan:
 
 def _taken_apart(path: CameraPath) -> dict[str, Floats]:
     parts = {"t": path.t, "quat_xyzw": continuous(path.R_world_cam.as_quat()), "gaps": path.gaps}
-    return parts if path.rate is None else parts | {"rate": path.rate}
+    known = {name: getattr(path, name) for name in _IF_KNOWN}
+    return parts | {name: values for name, values in known.items() if values is not None}
 
 
 def _needed(measured: CameraPath, plan: Plan) -> dict[str, Floats]:
@@ -131,8 +134,8 @@ def _path(name: str, arrays: Mapping[str, Floats]) -> CameraPath:
     return CameraPath(
         arrays[f"{name}_t"],
         Rotation(quat, normalize=False),  # from_quat would change the last bit
-        rate=arrays.get(f"{name}_rate"),
         gaps=arrays[f"{name}_gaps"],
+        **{field: arrays.get(f"{name}_{field}") for field in _IF_KNOWN},
     )
 
 

@@ -37,6 +37,7 @@ def curve(t, rng, *, rate: bool, gaps=((),)) -> CameraPath:
         steps * Rotation.from_rotvec([3.0, 0, 0]),
         rate=rng.normal(0, 1, (len(t), 3)) if rate else None,
         gaps=np.reshape(gaps, (-1, 2)),
+        up=np.tile([0.0, -0.6, 0.8], (len(t), 1)) if rate else None,
     )
 
 
@@ -74,7 +75,7 @@ def same(a: object, b: object) -> bool:
     """Whether two values are equal to the bit, field by field."""
     if isinstance(a, CameraPath | Camera | Rotation):
         names = {
-            CameraPath: ("t", "R_world_cam", "rate", "gaps"),
+            CameraPath: ("t", "R_world_cam", "rate", "gaps", "up"),
             Camera: [f.name for f in dataclasses.fields(Camera) if f.name != "R_body_cam"],
         }
         if isinstance(a, Rotation):
@@ -113,6 +114,7 @@ def test_no_field_of_a_plan_is_forgotten(tmp_path) -> None:
     t = loaded.measured.t
     assert FRAMES[0] - 0.02 - 0.0022 <= t[0] <= FRAMES[0] - 0.02
     assert FRAMES[-1] + 0.02 <= t[-1] <= FRAMES[-1] + 0.02 + 0.0022
+    assert loaded.measured.up.tolist() == [[0, -0.6, 0.8]] * len(t)
     assert loaded.measured.gaps.tolist() == [[2.2, 2.25], [2.6, 5.0]]
 
 
