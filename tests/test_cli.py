@@ -1,82 +1,21 @@
 """The command line: right calls, wrong calls, exit codes, and what is left on disk."""
 
-import io
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
-from unittest.mock import patch
 
 import numpy as np
 import pytest
 
-from stabilizer.cli import main
-
-STABILIZER = [sys.executable, "-m", "stabilizer"]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
-
-
-@dataclass
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(*arguments: object) -> Done:
-    """Run the program in this process, which saves its start."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    with (
-        patch.object(sys, "argv", ["stabilizer", *map(str, arguments)]),
-        redirect_stdout(stdout),
-        redirect_stderr(stderr),
-    ):
-        try:
-            main()
-            code = 0
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-    return Done(code, stdout.getvalue(), stderr.getvalue())
-
-
-def run_alone(*arguments: object) -> Done:
-    """Run the program as users do."""
-    command = [*STABILIZER, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT)
-    return Done(done.returncode, done.stdout, done.stderr)
-
-
-def refused(done: Done, *words: str) -> None:
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert done.stderr.startswith("stabilizer: error: ")
-    for word in words:
-        assert word in done.stderr
+from tests.command_line import ENVIRONMENT, STABILIZER, files, made_clip, refused, run, run_alone
 
 
 @pytest.fixture(scope="module")
 def stem(tmp_path_factory) -> Path:
-    """A small clip made by the program itself."""
-    stem = tmp_path_factory.mktemp("cli") / "clip"
-    done = run(
-        "simulate", stem, "--duration", 1, "--fps", 20, "--size", "160x120", "--hfov", 60,
-        "--delay", "-0.25", "--drift", "-0.01,0.02,0", "--imu-orientation", "yXz",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [
-        f"{stem}{end}" for end in (".mp4", ".csv", ".camera.json", ".truth.json")
-    ]
-    return stem
-
-
-def files(stem: Path) -> list[str]:
-    return [f"{stem}.mp4", f"{stem}.csv", "--camera", f"{stem}.camera.json"]
+    return made_clip(tmp_path_factory.mktemp("cli") / "clip")
 
 
 @pytest.mark.parametrize("delay", [["--delay=-0.25"], ["--delay", "-0.25"]])
@@ -85,7 +24,7 @@ def test_stabilize_writes_the_video_and_says_what_it_did(stem, tmp_path, delay) 
     done = run("stabilize", *files(stem), "-o", output, *delay, "--drift=-0.01,0.02,0")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{output}: written in ")
-    assert "20 frames, zoom 1." in done.stdout
+    assert "20 frames, mean zoom 1." in done.stdout
     assert "worst border margin" in done.stdout
     assert done.stderr == ""
     assert [p.name for p in tmp_path.iterdir()] == ["steady.mp4"]
@@ -104,8 +43,9 @@ def test_every_option_is_understood(stem, tmp_path) -> None:
     done = run(
         "stabilize", *files(stem)[:2], "-o", output, "--hfov", 60, "--readout", 0.02,
         "--readout-direction", "top_to_bottom", "--imu-orientation", "yXz", "--delay", -0.25,
-        "--clock-skew", 0.0, "--drift", "-0.01,0.02,0", "--smoother", "gaussian",
-        "--smoothness", 0.3, "--zoom", "auto", "--max-zoom", 1.8, "--interpolation", "lanczos",
+        "--clock-skew", 0.0, "--drift", "-0.01,0.02,0", "--smoother", "optimal",
+        "--smoothness", 0.3, "--zoom", "dynamic", "--max-zoom", 1.8, "--lookahead", 5,
+        "--weights", "1,1,2", "--strict", "--interpolation", "lanczos",
         "--filter", "sharpen:0.3", "--filter", f"kernel:{kernel}", "--filter", "gaussian:0.5:all",
         "--crf", 30, "--preset", "ultrafast", "--start", 0.2, "--end", 0.8, "--time-unit", "s",
         "--rate-unit", "rad/s", "--columns", "t=t,x=gx,y=gy,z=gz", "--overwrite",
@@ -154,7 +94,7 @@ def test_a_terminal_gets_a_progress_bar(stem, tmp_path) -> None:
 
 def test_version_and_help() -> None:
     assert run("--version").stdout.startswith("stabilizer ")
-    for command in ("stabilize", "info", "simulate"):
+    for command in ("stabilize", "plan", "info", "simulate"):
         assert f"stabilizer {command}" in run(command, "--help").stdout
 
 
@@ -181,15 +121,31 @@ def test_without_a_camera_it_says_so_and_suggests(stem, tmp_path) -> None:
         (["--start", "nan"], ["start: expected a finite number, got nan"]),
         (["--drift", "1,2"], ["drift: expected 3 numbers X,Y,Z, got '1,2'"]),
         (["--drift", "1,2,x"], ["drift: expected a number, got 'x'"]),
-        (["--zoom", "big"], ["zoom: expected a number, got 'big'"]),
+        (["--zoom", "big"], ["zoom: expected dynamic, fixed or a factor, got 'big'"]),
         (["--zoom", "0.5"], ["zoom: expected a finite number >= 1"]),
         (["--max-zoom", "0"], ["max_zoom: expected"]),
-        (["--smoother", "magic"], ["smoother: expected one of gaussian, fixed, none"]),
+        (["--smoother", "magic"], ["smoother: expected one of optimal, cinematic, fixed"]),
         (
-            ["--smoother", "fixed", "--smoothness", "1"],
-            ["smoothness: expected none with the fixed"],
+            ["--smoother", "none", "--smoothness", "1"],
+            ["smoothness: expected none with the none smoother", "to optimal, cinematic, fixed, g"],
         ),
-        (["--smoothness", "-1"], ["time_constant: expected a finite number > 0"]),
+        (
+            ["--smoother", "gaussian", "--crop", "1.2"],
+            ["crop: expected none with the gaussian smoother", "belongs to optimal, cinematic, fi"],
+        ),
+        (["--smoother", "gaussian", "--weights", "1,1,1"], ["weights: expected none"]),
+        (["--smoother", "gaussian", "--lookahead", "5"], ["lookahead: expected none"]),
+        (["--smoother", "none", "--horizon"], ["horizon: expected none with the none smoother"]),
+        (["--smoother", "gaussian", "--smoothness", "-1"], ["time_constant: expected a finite"]),
+        (["--smoothness", "-1"], ["smoothness: expected a finite number"]),
+        (["--crop", "0.9"], ["crop: expected a finite number > 1"]),
+        (["--crop", "2", "--max-zoom", "1.5"], ["crop: expected less than max_zoom 1.5, got 2"]),
+        (["--crop", "1.2", "--zoom", "1.2"], ["crop: expected none with a given zoom"]),
+        (["--lookahead", "0"], ["lookahead: expected a finite number"]),
+        (["--weights", "1,2"], ["weights: expected 3 numbers X,Y,Z, got '1,2'"]),
+        (["--weights", "1,2,0"], ["weights roll: expected a finite number"]),
+        (["--horizon"], ["accelerometer"]),
+        (["--strict", "--max-zoom", "1"], ["without smoothing", "max"]),
         (["--interpolation", "best"], ["interpolation: expected one of linear, cubic, lanczos"]),
         (["--filter", "blur:3"], ["gaussian:SIGMA"]),
         (["--filter", "kernel:none.txt"], ["none.txt"]),

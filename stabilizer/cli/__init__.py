@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from gyro_data.errors import GyroDataError
-from stabilizer.cli import info, simulate, stabilize
+from stabilizer.cli import info, plan, simulate, stabilize
 from stabilizer.cli.grouping import grouped
 from stabilizer.errors import StabilizerError
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (stabilize.stabilize, info.info, simulate.simulate):
+for command in (stabilize.stabilize, plan.plan, info.info, simulate.simulate):
     app.command()(grouped(command))
 
 

@@ -1,6 +1,6 @@
 """The options of the commands, grouped by what they describe, in the order of the pipeline."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +9,6 @@ import typer
 _IN_LOG, _IN_CAMERA, _IN_PLAN, _IN_OUTPUT = "Gyro log", "Camera", "Stabilization", "Output"
 
 Video = Annotated[Path, typer.Argument(help="The shaky video.", show_default=False)]
-Log = Annotated[Path, typer.Argument(help="Its gyro log.", show_default=False)]
 
 
 @dataclass(frozen=True)
@@ -97,24 +96,60 @@ class PlanOptions:
     """How the virtual camera moves."""
 
     smoother: Annotated[
-        str, typer.Option(help="gaussian, fixed or none.", rich_help_panel=_IN_PLAN)
-    ] = "gaussian"
+        str,
+        typer.Option(help="optimal, cinematic, fixed, gaussian or none.", rich_help_panel=_IN_PLAN),
+    ] = "optimal"
     smoothness: Annotated[
         float | None,
         typer.Option(
-            help="Time constant of the gaussian smoother, s [default: 0.5].",
+            help="s: more is smoother and crops more; each smoother has its own default.",
+            rich_help_panel=_IN_PLAN,
+        ),
+    ] = None
+    crop: Annotated[
+        float | None,
+        typer.Option(
+            help="Mean zoom to reach, as smoothly as it allows, e.g. 1.15.",
             rich_help_panel=_IN_PLAN,
         ),
     ] = None
     zoom: Annotated[
         str,
         typer.Option(
-            help="auto: the smallest that shows no border; or a factor.", rich_help_panel=_IN_PLAN
+            help="dynamic, fixed (one for the whole clip) or a factor.", rich_help_panel=_IN_PLAN
         ),
-    ] = "auto"
+    ] = "dynamic"
     max_zoom: Annotated[
-        float, typer.Option(help="Limit of the automatic zoom.", rich_help_panel=_IN_PLAN)
+        float,
+        typer.Option(help="Limit of the dynamic or fixed zoom.", rich_help_panel=_IN_PLAN),
     ] = 1.5
+    lookahead: Annotated[
+        float | None,
+        typer.Option(help="s that long clips are planned ahead.", rich_help_panel=_IN_PLAN),
+    ] = None
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            help="How much unrest counts about each axis: PITCH,YAW,ROLL, e.g. 1,1,2.",
+            rich_help_panel=_IN_PLAN,
+        ),
+    ] = None
+    horizon: Annotated[
+        bool,
+        typer.Option(
+            "--horizon",
+            help="Keep the horizon level; the log must have an accelerometer.",
+            rich_help_panel=_IN_PLAN,
+        ),
+    ] = False
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict",
+            help="Refuse a clip that needs more than --max-zoom, instead of zooming on.",
+            rich_help_panel=_IN_PLAN,
+        ),
+    ] = False
     interpolation: Annotated[
         str, typer.Option(help="linear, cubic or lanczos.", rich_help_panel=_IN_PLAN)
     ] = "cubic"
@@ -130,6 +165,41 @@ class SpanOptions:
     end: Annotated[
         float | None,
         typer.Option(help="Presentation time to stop at, s.", rich_help_panel=_IN_OUTPUT),
+    ] = None
+
+
+@dataclass(frozen=True)
+class Request(SpanOptions, PlanOptions, TableOptions, SyncOptions, CameraOptions):
+    """Everything that a plan is made of besides the video and its log."""
+
+    @property
+    def given(self) -> list[str]:
+        """The options that were told, as they are written."""
+        told = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
+        return [f"--{name.replace('_', '-')}" for name in told]
+
+
+@dataclass(frozen=True)
+class PlanFiles:
+    """Files that tell of a plan."""
+
+    save_plan: Annotated[
+        Path | None,
+        typer.Option(help="Write the plan, for --plan: .npz.", rich_help_panel=_IN_OUTPUT),
+    ] = None
+    motion: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write the camera's motion and zoom at each frame: .csv.",
+            rich_help_panel=_IN_OUTPUT,
+        ),
+    ] = None
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw path, zoom and margin: .png, .svg, .pdf or .html.",
+            rich_help_panel=_IN_OUTPUT,
+        ),
     ] = None
 
 
@@ -157,8 +227,4 @@ class PictureOptions:
 Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace files that exist.", rich_help_panel=_IN_OUTPUT),
-]
-DryRun = Annotated[
-    bool,
-    typer.Option("--dry-run", help="Plan and report, write nothing.", rich_help_panel=_IN_OUTPUT),
 ]

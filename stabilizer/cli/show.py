@@ -9,17 +9,19 @@ if TYPE_CHECKING:
     from stabilizer.plan import Plan
 
 
-def summary(plan: "Plan", max_zoom: float) -> str:
-    """Return the plan in one line: frames, zoom, margin, missing motion."""
-    n_frames = len(plan.frame_times)
+def summary(plan: "Plan", limit: float | None = None) -> str:
+    """Return the plan in one line: frames, zoom and whether it reaches `limit`, margin, gaps."""
+    n_frames, largest = len(plan.frame_times), plan.zoom.max()
     missing = n_frames - int(plan.covered.sum())
+    reached = limit is not None and largest >= limit
     parts = [
         f"{n_frames} frames",
-        f"zoom {plan.zoom.max():.3f}" + (" (the limit)" if plan.zoom.max() >= max_zoom else ""),
+        f"mean zoom {plan.zoom.mean():.3f}",
+        f"largest {largest:.3f}" + (" (the limit)" if reached else ""),
         f"worst border margin {max(0.0, plan.margin.min()):.1f} px",
     ]
     if missing:
-        parts.append(f"{missing} frames without motion data")
+        parts.append(f"{missing} frames without motion data, where the picture is unstabilized")
     return ", ".join(parts)
 
 

@@ -1,84 +1,90 @@
-"""`stabilizer stabilize`: a shaky video and its gyro log in, a steady video out."""
+"""`stabilizer stabilize`: a shaky video and its gyro log, or a plan, in; a steady video out."""
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stabilizer.cli.options import (
-    CameraOptions,
-    DryRun,
-    Log,
-    Overwrite,
-    PictureOptions,
-    PlanOptions,
-    SpanOptions,
-    SyncOptions,
-    TableOptions,
-    Video,
-)
+from stabilizer.cli.options import Overwrite, PictureOptions, PlanFiles, Request, Video
+from stabilizer.cli.planning import check_plan_files, made_plan, write_plan_files, zoom_limit
 from stabilizer.cli.show import progress_bar, summary
-from stabilizer.cli.values import chosen_smoother, described_camera, parsed_number, parsed_numbers
+from stabilizer.errors import StabilizerError
 
-Output = Annotated[
-    Path, typer.Option("--output", "-o", help="The steady video.", show_default=False)
-]
+if TYPE_CHECKING:
+    from stabilizer.plan import Plan
+    from stabilizer.video import VideoInfo
 
 
 def stabilize(
     video: Video,
-    log: Log,
-    output: Output,
-    from_camera: CameraOptions,
-    sync: SyncOptions,
-    table: TableOptions,
-    planned: PlanOptions,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The steady video.", show_default=False)
+    ],
+    request: Request,
     pictures: PictureOptions,
-    span: SpanOptions,
+    files: PlanFiles,
+    log: Annotated[
+        Path | None, typer.Argument(help="Its gyro log; none with --plan.", show_default=False)
+    ] = None,
+    plan_file: Annotated[
+        Path | None,
+        typer.Option("--plan", help="A plan made before, instead of LOG and all its options."),
+    ] = None,
     overwrite: Overwrite = False,
-    dry_run: DryRun = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Plan and report, write nothing.")
+    ] = False,
 ) -> None:
     """Stabilize VIDEO by its gyro LOG.
 
     stabilizer stabilize walk.mp4 walk.csv --camera walk.camera.json -o steady.mp4
     """
-    import gyro_data
-    from stabilizer import pipeline
     from stabilizer.filters import parse_filter
+    from stabilizer.pipeline import render
     from stabilizer.video import check_output, probe
 
     began = time.perf_counter()
-    inputs = [path for path in (video, log, from_camera.camera) if path is not None]
+    inputs = [path for path in (video, log, request.camera, plan_file) if path is not None]
     check_output(output, inputs=inputs, overwrite=overwrite)
-    smoother = chosen_smoother(planned)
+    check_plan_files(files, inputs=inputs, overwrite=overwrite)
+    if dry_run and files != PlanFiles():
+        raise StabilizerError(
+            "--dry-run writes nothing: files of a plan are made by the plan command"
+        )
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(video)
-    size, pixel_aspect = (info.width, info.height), float(info.sample_aspect_ratio)
-    with progress_bar("rendering") as progress:
-        plan = pipeline.stabilize(
-            info,
-            gyro_data.read(
-                log, time_unit=table.time_unit, rate_unit=table.rate_unit, columns=table.columns
-            ),
-            output,
-            camera=described_camera(from_camera, size, pixel_aspect=pixel_aspect),
-            delay=sync.delay,
-            clock_skew=sync.clock_skew,
-            drift=parsed_numbers("drift", sync.drift, 3),
-            smoother=smoother,
-            zoom=None if planned.zoom == "auto" else parsed_number("zoom", planned.zoom),
-            max_zoom=planned.max_zoom,
-            interpolation=planned.interpolation,
-            filters=filters,
-            crf=pictures.crf,
-            preset=pictures.preset,
-            start=span.start,
-            end=span.end,
-            overwrite=overwrite,
-            dry_run=dry_run,
-            progress=progress,
-        )
-    seconds = time.perf_counter() - began
-    done = "not written (dry run)" if dry_run else f"written in {seconds:.1f} s"
-    print(f"{output}: {done}, {summary(plan, planned.max_zoom)}")
+    plan = _plan(info, log, plan_file, request)
+    done, written = "not written (dry run)", []
+    if not dry_run:
+        with progress_bar("rendering") as progress:
+            render(
+                info,
+                plan,
+                output,
+                filters=filters,
+                crf=pictures.crf,
+                preset=pictures.preset,
+                overwrite=overwrite,
+                progress=progress,
+            )
+        written = write_plan_files(plan, files)
+        done = f"written in {time.perf_counter() - began:.1f} s"
+    limit = zoom_limit(request) if plan_file is None else None
+    print(f"{output}: {done}, {summary(plan, limit)}")
+    for path in written:
+        print(f"{path}: written")
+
+
+def _plan(info: "VideoInfo", log: Path | None, file: Path | None, request: Request) -> "Plan":
+    """Return the plan of the file, or that of the log; both or none are refused."""
+    if file is None:
+        if log is None:
+            raise StabilizerError("give the gyro log behind the video, or a plan by --plan")
+        return made_plan(info, log, request)
+    unneeded = ["LOG"] * (log is not None) + request.given
+    if unneeded:
+        raise StabilizerError(f"{file}: a plan decides everything; leave out {', '.join(unneeded)}")
+    from stabilizer.plan_file import load_plan
+
+    return load_plan(file)

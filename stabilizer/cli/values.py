@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 LOG = logging.getLogger(__name__)
 
+_OTHER_NAMES = {"smoothness": ("time_constant",), "weights": ("axis_weights",)}
+"""What smoothers call an option."""
+
 
 def parsed_number(name: str, text: str) -> float:
     """Return the number that `text` is; ValueError names the option."""
@@ -31,20 +34,49 @@ def parsed_numbers(name: str, text: str, count: int, *, separator: str = ",") ->
     return [parsed_number(name, part) for part in parts]
 
 
+def parsed_zoom(text: str) -> float | str:
+    """Return the factor that `text` is, or `text` itself, of which the library says more."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
 def chosen_smoother(options: PlanOptions) -> "Smoother":
     """Return the smoother that the options describe; ValueError for what it does not have."""
+    from stabilizer.smoothing import SMOOTHERS
+
+    name = options.smoother
+    if name not in SMOOTHERS:
+        raise ValueError(f"smoother: expected one of {', '.join(SMOOTHERS)}, got {name!r}")
+    weights = options.weights and tuple(parsed_numbers("weights", options.weights, 3))
+    told = {
+        "smoothness": options.smoothness,
+        "crop": options.crop,
+        "lookahead": options.lookahead,
+        "weights": weights,
+        "horizon": options.horizon or None,
+    }
+    given = {option: value for option, value in told.items() if value is not None}
+    return SMOOTHERS[name](**{_parameter(name, option): v for option, v in given.items()})
+
+
+def _parameter(smoother: str, option: str) -> str:
+    """Return what the smoother calls the option; ValueError names those that have it."""
     from inspect import signature
 
     from stabilizer.smoothing import SMOOTHERS
 
-    name, smoothness = options.smoother, options.smoothness
-    if name not in SMOOTHERS:
-        raise ValueError(f"smoother: expected one of {', '.join(SMOOTHERS)}, got {name!r}")
-    if smoothness is None:
-        return SMOOTHERS[name]()
-    if "time_constant" not in signature(SMOOTHERS[name]).parameters:
-        raise ValueError(f"smoothness: expected none with the {name} smoother, got {smoothness:g}")
-    return SMOOTHERS[name](time_constant=smoothness)
+    names = {option, *_OTHER_NAMES.get(option, ())}
+    found: dict[str, set[str]] = {
+        s: names & {*signature(SMOOTHERS[s]).parameters} for s in SMOOTHERS
+    }
+    if not found[smoother]:
+        others = ", ".join(s for s in SMOOTHERS if found[s])
+        raise ValueError(
+            f"{option}: expected none with the {smoother} smoother, it belongs to {others}"
+        )
+    return found[smoother].pop()
 
 
 def described_camera(

@@ -1,0 +1,32 @@
+"""`stabilizer plan`: what `stabilize` would do, told, drawn or kept, and no video."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stabilizer.cli.options import Overwrite, PlanFiles, Request, Video
+from stabilizer.cli.planning import check_plan_files, made_plan, write_plan_files, zoom_limit
+from stabilizer.cli.show import summary
+
+
+def plan(
+    video: Video,
+    log: Annotated[Path, typer.Argument(help="Its gyro log.", show_default=False)],
+    request: Request,
+    files: PlanFiles,
+    overwrite: Overwrite = False,
+) -> None:
+    """Plan how VIDEO is stabilized by its gyro LOG, without doing it.
+
+    stabilizer plan walk.mp4 walk.csv --camera walk.camera.json --plot walk.png --save-plan walk.npz
+    """
+    from stabilizer.video import probe
+
+    inputs = [path for path in (video, log, request.camera) if path is not None]
+    check_plan_files(files, inputs=inputs, overwrite=overwrite)
+    made = made_plan(probe(video), log, request)
+    written = write_plan_files(made, files)
+    print(f"{video}: planned, {summary(made, zoom_limit(request))}")
+    for path in written:
+        print(f"{path}: written")
