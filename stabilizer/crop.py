@@ -150,7 +150,7 @@ def pull(
 ) -> Floats:
     """Return the path R_measured exp(a log(R_measuredᵀ R_virtual)), a ≤ 1, that fits `zoom` (F,).
 
-    `a` (F,) is the largest share that fits each frame, made calm over `CALM_TIME` without exceeding it.
+    `a` (F,) is the largest share that fits each frame, made calm over 1 s without exceeding it.
     """
 
     def fits(share: Floats, k: NDArray[np.intp], n_per_edge: int) -> Bools:

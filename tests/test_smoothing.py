@@ -113,7 +113,7 @@ def test_every_smoother_leaves_frames_without_motion_data_as_they_are(smoother, 
     covered = short.covered(FRAMES)
     assert 5 < (~covered).sum() < 60
     inside = ~covered & ~short.covered(FRAMES - 0.07) & ~short.covered(FRAMES + 0.07)
-    assert 3 < inside.sum()
+    assert inside.sum() > 3
     assert away[inside].max() < 0.02  # a spline through nodes a thirtieth of a second apart
     assert away[~covered].max() < 0.3  # it leaves smoothly
     rate = np.rad2deg((virtual.R_world_cam[:-1].inv() * virtual.R_world_cam[1:]).magnitude()) * 30

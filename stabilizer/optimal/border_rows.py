@@ -243,7 +243,7 @@ class BorderRows:
         return np.asarray(np.clip(phase * (last / (1 + 2 * _BEYOND)), 0.0, last * (1 - 1e-9)))
 
     def _at_row(self, still: Floats, position: Floats) -> Floats:
-        """Turn rays (3, I, P) at the middle row to what is seen between knots, `position` (I, P)."""
+        """Turn rays (3, I, P) at the middle row to what rows between knots see: position (I, P)."""
         low = position.astype(np.intp)
         share = position - low
         low += self.model.n_knots * np.arange(len(self.t))[:, None]

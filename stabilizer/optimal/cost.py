@@ -44,12 +44,14 @@ class NodePath:
 
 @dataclass(frozen=True, eq=False)
 class Quadratic:
-    """½ xᵀ H x + gᵀ x, the cost of a step x (4, N) px from the present path."""
+    """c + ½ xᵀ H x + gᵀ x, the cost after a step x (4, N) px from the present path."""
 
     bands: Floats
     """(4, 4, N) lower bands of H, within each variable."""
     gradient: Floats
     """(4, N)"""
+    present: Floats
+    """(4,) c of each variable."""
     blocks: Floats | None = None
     """(4, 4, N) what couples the variables of a node."""
 
@@ -131,32 +133,36 @@ class PathCost:
         weights = self.restlessness.weights(velocity, round_number)
         n = len(path.log_zoom)
         turn = _bands(weights, n)
-        bands = np.empty((4, 4, n))
-        gradient = np.empty((4, n))
-        away = self.focal * to_rotvec(multiply(conjugate(quat_measured), path.quat))
-        restless = _gradient(weights, velocity)
+        bands, gradient, present = np.empty((4, 4, n)), np.empty((4, n)), np.empty(4)
+        away = self.focal * to_rotvec(multiply(conjugate(quat_measured), path.quat)).T
+        pull, restless = _restlessness(weights, velocity)
+        anchor = _ANCHOR * self.price
         for axis, weight in enumerate(self.axis_weights):
             bands[axis] = weight * turn
-            bands[axis, 0] += _ANCHOR * self.price
-            gradient[axis] = weight * restless[:, axis] + _ANCHOR * self.price * away[:, axis]
+            bands[axis, 0] += anchor
+            gradient[axis] = weight * pull[axis] + anchor * away[axis]
+            present[axis] = weight * restless[axis] + anchor * (away[axis] @ away[axis]) / 2
         zoom = {2: np.full(n - 2, _ZOOM_JERK * _ACCELERATION), 3: np.full(n - 3, _ZOOM_JERK)}
         bands[3] = _bands(zoom, n)
         bands[3, 0] += _ZOOM_DAMPING * self.price
-        zooming = np.diff(self.radius * path.log_zoom)[:, None]
-        gradient[3] = _gradient(zoom, zooming)[:, 0] + self.price
+        zoom_px = self.radius * path.log_zoom
+        pull, restless = _restlessness(zoom, np.diff(zoom_px)[:, None])
+        gradient[3] = pull[0] + self.price
+        present[3] = restless[0] + self.price * zoom_px.sum()
         if up is None:
-            return Quadratic(bands, gradient)
-        blocks, pull = self._level(path, up)
+            return Quadratic(bands, gradient, present)
+        blocks, pull, tilt = self._level(path, up)
         gradient[:3] += pull
-        return Quadratic(bands, gradient, blocks)
+        present[2] += tilt
+        return Quadratic(bands, gradient, present, blocks)
 
     def velocity(self, path: NodePath) -> Floats:
         """Return log(V_kᵀ V_{k+1}) (N − 1, 3) in px per node."""
         turn = multiply(conjugate(path.quat[:-1]), path.quat[1:])
         return self.focal * to_rotvec(turn)
 
-    def _level(self, path: NodePath, up: Floats) -> tuple[Floats, Floats]:
-        """Return blocks (4, 4, N) and gradient (3, N) of ½ w (focal u_x)².
+    def _level(self, path: NodePath, up: Floats) -> tuple[Floats, Floats, float]:
+        """Return blocks (4, 4, N), gradient (3, N) and value of Σ ½ w (focal u_x)².
 
         u = V_kᵀ up is level where its x vanishes; a turn changes it by u × δ:
         du_x = u_y δ_z − u_z δ_y. Looking straight up or down, no roll is level and none is asked.
@@ -165,7 +171,8 @@ class PathCost:
         slope = np.stack([np.zeros_like(x), -z, y])
         blocks = np.zeros((4, 4, len(x)))
         blocks[:3, :3] = _LEVEL * slope[:, None] * slope[None]
-        return blocks, _LEVEL * self.focal * x * slope
+        tilt = self.focal * x
+        return blocks, _LEVEL * tilt * slope, _LEVEL * float(tilt @ tilt) / 2
 
 
 def _bands(weights: dict[int, Floats], n: int) -> Floats:
@@ -179,12 +186,17 @@ def _bands(weights: dict[int, Floats], n: int) -> Floats:
     return bands
 
 
-def _gradient(weights: dict[int, Floats], velocity: Floats) -> Floats:
-    """Return Σ Dᵀ diag(w) D p (N, k), where `velocity` (N − 1, k) are the differences of p."""
+def _restlessness(weights: dict[int, Floats], velocity: Floats) -> tuple[Floats, Floats]:
+    """Return the gradient (k, N) and the value (k,) of Σ ½ |diag(√w) D p|² over differences D.
+
+    `velocity` (N − 1, k) are the first differences of the positions p.
+    """
     n = len(velocity) + 1
-    gradient = np.zeros((n, velocity.shape[1]))
+    gradient, value = np.zeros((n, velocity.shape[1])), np.zeros(velocity.shape[1])
     for order, weight in weights.items():
-        pulled = weight[:, None] * np.diff(velocity, n=order - 1, axis=0)
+        difference = np.diff(velocity, n=order - 1, axis=0)
+        pulled = weight[:, None] * difference
+        value += (pulled * difference).sum(axis=0) / 2
         for i, factor in enumerate(_DIFFERENCES[order]):
             gradient[i : n - order + i] += factor * pulled
-    return gradient
+    return gradient.T, value

@@ -9,12 +9,13 @@ from gyro_data.checks import Bools, Floats
 from gyro_data.quaternions import conjugate, continuous, from_rotvec, multiply, normalize, to_rotvec
 from stabilizer.interior_point import Program, Status, solve
 from stabilizer.optimal.border_rows import SUBSTEPS, BorderRows, Watched
-from stabilizer.optimal.cost import NodePath, PathCost
+from stabilizer.optimal.cost import NodePath, PathCost, Quadratic
 
 LOG = logging.getLogger(__name__)
 
 _EXTRA_ROUNDS = 8  # beyond those that a cost needs in any case
 _SETTLED = 1.0  # px: after a smaller step another round would move some hundredths
+_TOLERANCE = 1e-4  # relative error of the cost: far less than what the next round changes
 _PIN = 1e6  # Hessian of a turn that must not change
 _ROOM = 1.0  # px that a pinned node may think it has: it cannot move anyway
 
@@ -51,15 +52,19 @@ def optimise(
     path, n_rounds, watched, duals = start, 0, None, None
     worth = np.zeros(len(start.log_zoom))
     for n_rounds in range(1, cost.restlessness.rounds + _EXTRA_ROUNDS + 1):
-        program, watched = _program(window, cost, path, watched, n_rounds - 1)
-        solution = solve(_without_zoom(program) if fixed_zoom else program, start=duals)
+        quadratic = cost.around(path, window.quat_measured, window.up, n_rounds - 1)
+        rows, bounds, watched = _inequalities(window, cost, path, watched)
+        solution = solve(
+            _program(window, quadratic, rows, bounds, n_variables=3 if fixed_zoom else 4),
+            tolerance=_TOLERANCE,
+            start=duals,
+        )
         if solution.status == Status.INFEASIBLE:
             path, duals = _retreat(window, path, fixed_zoom), None
             continue
-        n_variables, duals = len(solution.x), solution.duals
-        worth = -np.einsum("mn,mn->n", solution.duals, program.rows[: len(solution.duals), 3])
-        step = np.zeros((4, len(worth)))
-        step[:n_variables] = solution.x
+        duals, step = solution.duals, np.zeros((4, len(worth)))
+        worth = -np.einsum("mn,mn->n", duals, rows[: len(duals), 3])
+        step[: len(solution.x)] = solution.x
         path = _moved(path, cost, step)
         if n_rounds >= cost.restlessness.rounds and np.abs(step).max() < _SETTLED:
             break
@@ -89,11 +94,10 @@ def instants(path: NodePath) -> NodePath:
     return NodePath(normalize(flat[:, :4]), flat[:, 4])
 
 
-def _program(
-    window: Window, cost: PathCost, path: NodePath, watched: Watched | None, round_number: int
-) -> tuple[Program, Watched]:
-    """Return the quadratic program around `path`, its variables in px at 1080 lines."""
-    quadratic = cost.around(path, window.quat_measured, window.up, round_number)
+def _inequalities(
+    window: Window, cost: PathCost, path: NodePath, watched: Watched | None
+) -> tuple[Floats, Floats, Watched]:
+    """Return rows (M, 4, N) and bounds (M, N), variables in px; the last two limit the zoom."""
     at = instants(path)
     rows, bounds, watched = window.border.linearised(at.quat, at.log_zoom, watched)
     rows[:, :3] /= cost.focal
@@ -103,16 +107,24 @@ def _program(
     zoom_bounds = cost.radius * np.stack([path.log_zoom - window.low, window.high - path.log_zoom])
     rows, bounds = np.concatenate([rows, limits]), np.concatenate([bounds, zoom_bounds])
     bounds[:, window.done] = np.maximum(bounds[:, window.done], _ROOM)
-    bands = quadratic.bands
+    return rows, bounds, watched
+
+
+def _program(
+    window: Window, quadratic: Quadratic, rows: Floats, bounds: Floats, *, n_variables: int
+) -> Program:
+    """Return the program over turns alone (3 variables per node), or over turns and zoom (4)."""
+    v, n_rows = n_variables, len(rows) if n_variables == 4 else len(rows) - 2
+    bands = quadratic.bands[:v].copy()
     bands[:3, 0, window.held] += _PIN
     bands[:, 0, window.done] += _PIN
-    return Program(bands, quadratic.gradient, rows, bounds, quadratic.blocks), watched
-
-
-def _without_zoom(program: Program) -> Program:
-    blocks = None if program.blocks is None else program.blocks[:3, :3]
     return Program(
-        program.bands[:3], program.gradient[:3], program.rows[:-2, :3], program.bounds[:-2], blocks
+        bands,
+        quadratic.gradient[:v],
+        rows[:n_rows, :v],
+        bounds[:n_rows],
+        None if quadratic.blocks is None else quadratic.blocks[:v, :v],
+        constant=float(quadratic.present[:v].sum()),
     )
 
 
