@@ -21,11 +21,12 @@ from score import measure_file
 from gyro_data.checks import Floats
 from gyro_data.orientation import Orientation
 from stabilizer import Camera, ClockSync, Plan, make_plan, stabilize
+from stabilizer import render as render_plan
 from stabilizer.quality import Steadiness
 from stabilizer.remap import warp_frame
 from stabilizer.simulate import Handheld, Motion, Room, SimulatedClip, simulate
 from stabilizer.simulate.motion import Replayed
-from stabilizer.video.base import PIXEL_FORMATS, Frame
+from stabilizer.video.base import PIXEL_FORMATS, Encoding, Frame
 from stabilizer.warp import INTERPOLATIONS, WarpGrid
 
 CAMERA = Camera.from_hfov(1280, 720, np.deg2rad(65), readout_time=0.020, imu_orientation="yXz")
@@ -138,14 +139,18 @@ def make_clips(
         delay=SYNC.delay,
         clock_skew=SYNC.clock_skew,
         drift=DRIFT,
-        crf=CRF,
+        zoom="fixed",  # what is rendered anew below has one
+        encoding=Encoding(crf=CRF),
     )
     zoom = float(plan.zoom[0])
     path = virtual_motion(plan, motion)
     virtual = render(folder / "virtual", global_shutter(zoom), path, times, scene)
     original = render(folder / "original", global_shutter(), motion, times, scene)
-    stabilize(
-        original.video, original.gyro, steadied, camera=original.camera_file, zoom=zoom, crf=CRF
+    render_plan(
+        original.video,
+        replace(plan, camera=replace(plan.camera, readout_time=0.0)),
+        steadied,
+        encoding=Encoding(crf=CRF),
     )
     clips = {
         BEFORE: Clip(before.video, 1.0),

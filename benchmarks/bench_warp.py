@@ -17,7 +17,7 @@ from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats
 from gyro_data.quaternions import conjugate, rotate
-from stabilizer import Camera, Gaussian, Plan, make_plan
+from stabilizer import Camera, Optimal, Plan, make_plan
 from stabilizer.lens import Fisheye, Lens, OpenCV, Pinhole
 from stabilizer.remap import warp_frame
 from stabilizer.simulate import Handheld, Motion, simulate_log
@@ -79,10 +79,10 @@ class Vibrating:
 
 WALK, RUN = Handheld("walk", seed=1), Handheld("run", seed=1)
 MOTIONS: Mapping[str, tuple[Motion, Smoother]] = {
-    "stand": (Handheld("stand", seed=1), Gaussian()),
-    "walk": (WALK, Gaussian()),
-    "run": (RUN, Gaussian()),
-    "walk + 90 Hz": (Vibrating(WALK), Gaussian()),
+    "stand": (Handheld("stand", seed=1), Optimal()),
+    "walk": (WALK, Optimal()),
+    "run": (RUN, Optimal()),
+    "walk + 90 Hz": (Vibrating(WALK), Optimal()),
     "run, kept": (RUN, Unsmoothed()),
 }
 """The camera's path and what makes the virtual one; a kept path takes the least crop."""

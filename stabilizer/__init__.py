@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING
 from gyro_data.lazy import lazy
 
 if TYPE_CHECKING:
-    from stabilizer.camera import Camera, load_camera, save_camera
+    from stabilizer.camera import Camera, load_camera
     from stabilizer.errors import StabilizerError
-    from stabilizer.pipeline import frames, make_plan, stabilize
+    from stabilizer.optimal import Optimal
+    from stabilizer.pipeline import frames, make_plan, render, stabilize
     from stabilizer.plan import Plan
-    from stabilizer.smoothing import Gaussian
     from stabilizer.sync import ClockSync
     from stabilizer.warp import mesh_warp, transform_points
 
 __all__ = [
     "Camera",
     "ClockSync",
-    "Gaussian",
+    "Optimal",
     "Plan",
     "StabilizerError",
     "frames",
     "load_camera",
     "make_plan",
     "mesh_warp",
-    "save_camera",
+    "render",
     "stabilize",
     "transform_points",
 ]
@@ -38,14 +38,14 @@ __getattr__ = lazy(
     {
         "Camera": "camera",
         "ClockSync": "sync",
-        "Gaussian": "smoothing",
+        "Optimal": "optimal",
         "Plan": "plan",
         "StabilizerError": "errors",
         "frames": "pipeline",
         "load_camera": "camera",
         "make_plan": "pipeline",
         "mesh_warp": "warp",
-        "save_camera": "camera",
+        "render": "pipeline",
         "stabilize": "pipeline",
         "transform_points": "warp",
     },

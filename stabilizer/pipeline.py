@@ -22,18 +22,19 @@ from stabilizer.crop import ZoomRange
 from stabilizer.errors import StabilizerError
 from stabilizer.filters import ImageFilter
 from stabilizer.optimal import Optimal
-from stabilizer.path import camera_path
+from stabilizer.path import CameraPath, camera_path
 from stabilizer.plan import Plan
 from stabilizer.remap import warp_frame
 from stabilizer.smoothing import Smoother
 from stabilizer.sync import ClockSync
 from stabilizer.video import VideoReader, VideoWriter, check_output, probe, to_rgb
-from stabilizer.video.base import Frame, VideoInfo
+from stabilizer.video.base import Encoding, Frame, VideoInfo
 from stabilizer.warp import KERNEL_REACH, check_interpolation
 
 LOG = logging.getLogger(__name__)
 
 _SAME_TIME = 1e-6  # s
+_UPSIDE_DOWN = 0.7  # cosine between up and the camera's down
 
 AnyPath = str | PathLike[str]
 Progress = Callable[[int, int], None]
@@ -92,6 +93,7 @@ def make_plan(
     orientation = gyro_data.integrate(body_log)
     up = up_direction(body_log, orientation) if smoother.horizon else None
     measured = camera_path(orientation, sync, camera, up=up)
+    _report_pose(measured)
     _report_coverage(measured.covered(times), times, log, sync)
     border = BorderCheck(measured, camera, output=camera, inset=KERNEL_REACH[interpolation])
     path = smoother.plan(times, border, zoom_range)
@@ -134,8 +136,7 @@ def render(
     output: AnyPath,
     *,
     filters: Sequence[ImageFilter] = (),
-    crf: int = 18,
-    preset: str = "veryfast",
+    encoding: Encoding = Encoding(),  # noqa: B008 (frozen)
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
@@ -143,7 +144,7 @@ def render(
 
     Args:
         filters: applied to each warped frame, see `stabilizer.filters`.
-        crf, preset: of the H.264 encoder.
+        encoding: codec, quality and speed.
 
     Raises ValueError or StabilizerError, `output` untouched.
     """
@@ -152,8 +153,7 @@ def render(
     writer = VideoWriter(
         output,
         info,
-        crf=crf,
-        preset=preset,
+        encoding=encoding,
         copy_audio_from=info.path,
         start=start,
         end=end,
@@ -186,8 +186,7 @@ def stabilize(
     start: float | None = None,
     end: float | None = None,
     filters: Sequence[ImageFilter] = (),
-    crf: int = 18,
-    preset: str = "veryfast",
+    encoding: Encoding = Encoding(),  # noqa: B008 (frozen)
     overwrite: bool = False,
     progress: Progress | None = None,
     **choices: Unpack[Choices],
@@ -215,8 +214,7 @@ def stabilize(
         plan,
         output,
         filters=filters,
-        crf=crf,
-        preset=preset,
+        encoding=encoding,
         overwrite=overwrite,
         progress=progress,
     )
@@ -300,6 +298,18 @@ def _rendered(
     for image_filter in filters:
         warped = image_filter(warped)
     return warped
+
+
+def _report_pose(measured: CameraPath) -> None:
+    """Warn of a camera that was held upside down all the time, if it is known which way is up."""
+    if measured.up is None:
+        return
+    up_cam = measured.R_world_cam.inv().apply(measured.up.copy())  # scipy wants it writable
+    if np.median(up_cam[:, 1]) > _UPSIDE_DOWN:  # y is down
+        LOG.warning(
+            "the log says that the camera was upside down, which its level horizon keeps: "
+            "does the log give accelerations with the wrong sign?"
+        )
 
 
 def _report_coverage(covered: Bools, times: Floats, log: GyroLog, sync: ClockSync) -> None:

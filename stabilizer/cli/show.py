@@ -13,7 +13,7 @@ def summary(plan: "Plan", limit: float | None = None) -> str:
     """Return the plan in one line: frames, zoom and whether it reaches `limit`, margin, gaps."""
     n_frames, largest = len(plan.frame_times), plan.zoom.max()
     missing = n_frames - int(plan.covered.sum())
-    reached = limit is not None and largest >= limit
+    reached = limit is not None and largest > limit - 5e-4  # shown with three decimals
     parts = [
         f"{n_frames} frames",
         f"mean zoom {plan.zoom.mean():.3f}",

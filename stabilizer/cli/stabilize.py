@@ -42,7 +42,7 @@ def stabilize(
     """
     from stabilizer.filters import parse_filter
     from stabilizer.pipeline import render
-    from stabilizer.video import check_output, probe
+    from stabilizer.video import Encoding, check_output, probe
 
     began = time.perf_counter()
     inputs = [path for path in (video, log, request.camera, plan_file) if path is not None]
@@ -52,6 +52,7 @@ def stabilize(
         raise StabilizerError(
             "--dry-run writes nothing: files of a plan are made by the plan command"
         )
+    encoding = Encoding(crf=pictures.crf, preset=pictures.preset)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(video)
     plan = _plan(info, log, plan_file, request)
@@ -63,8 +64,7 @@ def stabilize(
                 plan,
                 output,
                 filters=filters,
-                crf=pictures.crf,
-                preset=pictures.preset,
+                encoding=encoding,
                 overwrite=overwrite,
                 progress=progress,
             )

@@ -80,30 +80,30 @@ class Optimal:
 class Cinematic(Optimal):
     """Truly still and straight segments: lengths instead of squares (Grundmann et al., 2011).
 
-    Minimises ∫ T |v′| + T² |v″| + T³ |v‴| + ζ dt in the units of `Optimal`.
+    Minimises ∫ 4 T |v′| + T² |v″| + T³ |v‴| + ζ dt in the units of `Optimal`.
     """
 
     smoothness: float = 0.5
 
     def cost(self, time: float) -> tuple[Cost, float]:
-        """Return p (T / step)^k |difference of order k| for k = 1, 2, 3, and p."""
-        frames = time / STEP
-        return GroupNorms(_PRICE * frames, _PRICE * frames**2, _PRICE * frames**3), _PRICE
+        """Return the lengths of the differences and the price of a px of zoom, per node."""
+        T = time / STEP
+        return GroupNorms(4 * T * _PRICE, T**2 * _PRICE, T**3 * _PRICE), _PRICE
 
 
 @dataclass(frozen=True)
 class Fixed(Optimal):
     """A tripod: holds its pose as long as the crop allows, then moves on to the next.
 
-    Minimises ∫ T |v′| + T³ / 100 |v‴| + ζ dt in the units of `Optimal`.
+    Minimises ∫ 20 T |v′| + T³ |v‴| + ζ dt in the units of `Optimal`.
     """
 
-    smoothness: float = 2.0
+    smoothness: float = 0.5
 
     def cost(self, time: float) -> tuple[Cost, float]:
-        """Return p T / step |velocity| and p (T / step)³ / 100 |jerk|, and p."""
-        frames = time / STEP
-        return GroupNorms(_PRICE * frames, 0.0, _PRICE * frames**3 / 100), _PRICE
+        """Return the lengths of the differences and the price of a px of zoom, per node."""
+        T = time / STEP
+        return GroupNorms(20 * T * _PRICE, 0.0, T**3 * _PRICE), _PRICE
 
 
 class _Clip:
@@ -191,16 +191,27 @@ class _Clip:
     def _solve_with_mean_zoom(self, log_zoom: float) -> None:
         """Find the smoothness that takes a mean log zoom as given."""
 
+        excesses: dict[float, float] = {}
+
         def excess(log_roughness: float) -> float:
             self._solve(float(np.exp(-log_roughness)), self.zoom, self.limits)
-            return float(np.concatenate([path.log_zoom for path in self.paths]).mean()) - log_zoom
+            mean = float(np.concatenate([path.log_zoom for path in self.paths]).mean())
+            excesses[log_roughness] = mean - log_zoom
+            return excesses[log_roughness]
 
         found = decreasing_root(
             excess,
-            -np.log(_SMOOTHEST),
-            -np.log(_ROUGHEST),
-            start=-np.log(self.smoother.smoothness),
+            -float(np.log(_SMOOTHEST)),
+            -float(np.log(_ROUGHEST)),
+            start=-float(np.log(self.smoother.smoothness)),
             step=0.3,
             tolerance=_ZOOM_TOLERANCE,
         )
-        LOG.info("mean zoom %.3f: smoothness %.3g s", np.exp(log_zoom), np.exp(-found))
+        reached = float(np.exp(log_zoom + excesses[found]))
+        LOG.log(
+            logging.INFO if abs(excesses[found]) < 10 * _ZOOM_TOLERANCE else logging.WARNING,
+            "crop %.3f: mean zoom %.3f with smoothness %.3g s",
+            np.exp(log_zoom),
+            reached,
+            np.exp(-found),
+        )

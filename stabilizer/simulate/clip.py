@@ -24,7 +24,7 @@ from stabilizer.simulate.render import render_frame, to_yuv420p
 from stabilizer.simulate.scene import Room, Scene
 from stabilizer.simulate.sound import SAMPLE_RATE, tone_with_clicks
 from stabilizer.sync import ClockSync
-from stabilizer.video import VideoInfo, VideoWriter, write_aac
+from stabilizer.video import Encoding, VideoInfo, VideoWriter, write_aac
 from stabilizer.video.base import seconds
 
 TIME_BASE = Fraction(1, 90_000)
@@ -212,7 +212,7 @@ def _write_video(
             sound_samples = tone_with_clicks(float(clip.frame_times[-1]) + last_frame)
             write_aac(sound, sound_samples, SAMPLE_RATE)
         with VideoWriter(
-            clip.video, info, crf=crf, copy_audio_from=sound, overwrite=overwrite
+            clip.video, info, encoding=Encoding(crf=crf), copy_audio_from=sound, overwrite=overwrite
         ) as writer:
             for pts, picture in zip(frame_pts, pictures, strict=True):
                 frame = writer.new_frame(int(pts))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from gyro_data.lazy import lazy
 
 if TYPE_CHECKING:
-    from stabilizer.video.base import PIXEL_FORMATS, Frame, PixelFormat, VideoInfo
+    from stabilizer.video.base import PIXEL_FORMATS, Encoding, Frame, PixelFormat, VideoInfo
     from stabilizer.video.pyav import (
         VideoReader,
         VideoWriter,
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PIXEL_FORMATS",
+    "Encoding",
     "Frame",
     "PixelFormat",
     "VideoInfo",
@@ -32,6 +33,7 @@ __getattr__ = lazy(
     __name__,
     {
         "PIXEL_FORMATS": "base",
+        "Encoding": "base",
         "Frame": "base",
         "PixelFormat": "base",
         "VideoInfo": "base",

@@ -18,9 +18,9 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from gyro_data.checks import number
 from stabilizer.errors import StabilizerError
-from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
+from stabilizer.new_files import check_new_file
+from stabilizer.video.base import PIXEL_FORMATS, Encoding, Frame, VideoInfo, seconds
 from stabilizer.video.pyav.audio import AudioCopy
 from stabilizer.video.pyav.reading import (
     COLOUR,
@@ -32,28 +32,12 @@ from stabilizer.video.pyav.reading import (
 )
 
 _MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-_FAST_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast")
-_PRESETS = (*_FAST_PRESETS, "medium", "slow", "slower", "veryslow", "placebo")
 _UNTRUE_IN_A_COPY = {"major_brand", "minor_version", "compatible_brands", "encoder", "timecode"}
 
 
 def check_output(path: AnyPath, *, inputs: Iterable[AnyPath] = (), overwrite: bool = False) -> None:
     """Raise StabilizerError unless a video can be written to `path` without harm to `inputs`."""
-    path = Path(path)
-    if path.suffix.lower() not in _MUXERS:
-        raise StabilizerError(
-            f"{path}: expected a name ending in {', '.join(_MUXERS)}, got {path.suffix!r}"
-        )
-    if not path.parent.is_dir():
-        raise StabilizerError(f"{path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise StabilizerError(f"{path}: the folder {path.parent} cannot be written to")
-    if not path.exists():
-        return
-    if any(os.path.exists(p) and os.path.samefile(p, path) for p in inputs):
-        raise StabilizerError(f"{path}: is an input too; choose another name")
-    if path.is_dir() or not overwrite:
-        raise StabilizerError(f"{path}: exists already; choose another name or allow overwriting")
+    check_new_file(path, suffixes=_MUXERS, inputs=inputs, overwrite=overwrite)
 
 
 class VideoWriter:
@@ -71,9 +55,7 @@ class VideoWriter:
         path: AnyPath,
         info: VideoInfo,
         *,
-        codec: str = "libx264",
-        crf: float = 18,
-        preset: str = "veryfast",
+        encoding: Encoding = Encoding(),  # noqa: B008 (frozen)
         copy_audio_from: AnyPath | None = None,
         start: float | None = None,
         end: float | None = None,
@@ -81,10 +63,7 @@ class VideoWriter:
     ) -> None:
         self.path = Path(path)
         self.info = info
-        self.codec = codec
-        if preset not in _PRESETS:
-            raise ValueError(f"preset: expected one of {', '.join(_PRESETS)}, got {preset!r}")
-        self.options = {"crf": f"{number('crf', crf, minimum=0, maximum=51):g}", "preset": preset}
+        self.encoding = encoding
         self.copy_audio_from = copy_audio_from
         self.start = start
         self.end = end
@@ -163,9 +142,9 @@ class VideoWriter:
     def _add_video(self) -> VideoStream:
         info = self.info
         stream = self._container.add_stream(
-            self.codec,
+            self.encoding.codec,
             info.average_rate,
-            self.options,
+            self.encoding.options,
             width=self.info.width,
             height=self.info.height,
             time_base=info.time_base,
@@ -181,7 +160,7 @@ class VideoWriter:
             setattr(context, COLOUR[name], tag)
         what = f"{self.info.width}x{self.info.height} {info.pixel_format}"
         remedy = "subsampled chroma wants even sizes"
-        with errors_about(self.path, f"{self.codec} cannot encode {what} ({remedy})"):
+        with errors_about(self.path, f"{self.encoding.codec} cannot encode {what} ({remedy})"):
             context.open()
         return stream
 
