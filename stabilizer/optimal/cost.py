@@ -126,29 +126,13 @@ class PathCost:
     ) -> Quadratic:
         """Return the quadratic model of the cost around `path`.
 
-        With ω_k = log(V_kᵀ V_{k+1}) and V_k ← V_k exp(δ_k), ω_k changes by δ_{k+1} − δ_k; the
-        term ½ ω × (δ_k + δ_{k+1}) is left out. `up` (N, 3) in the world asks for a level horizon.
+        `up` (N, 3) in the world asks for a level horizon.
         """
-        velocity = self.velocity(path)
-        weights = self.restlessness.weights(velocity, round_number)
         n = len(path.log_zoom)
-        turn = _bands(weights, n)
-        bands, gradient, present = np.empty((4, 4, n)), np.empty((4, n)), np.empty(4)
-        away = self.focal * to_rotvec(multiply(conjugate(quat_measured), path.quat)).T
-        pull, restless = _restlessness(weights, velocity)
-        anchor = _ANCHOR * self.price
-        for axis, weight in enumerate(self.axis_weights):
-            bands[axis] = weight * turn
-            bands[axis, 0] += anchor
-            gradient[axis] = weight * pull[axis] + anchor * away[axis]
-            present[axis] = weight * restless[axis] + anchor * (away[axis] @ away[axis]) / 2
-        zoom = {2: np.full(n - 2, _ZOOM_JERK * _ACCELERATION), 3: np.full(n - 3, _ZOOM_JERK)}
-        bands[3] = _bands(zoom, n)
-        bands[3, 0] += _ZOOM_DAMPING * self.price
-        zoom_px = self.radius * path.log_zoom
-        pull, restless = _restlessness(zoom, np.diff(zoom_px)[:, None])
-        gradient[3] = pull[0] + self.price
-        present[3] = restless[0] + self.price * zoom_px.sum()
+        bands, gradient, present = np.zeros((4, 4, n)), np.zeros((4, n)), np.zeros(4)
+        self._add_turning(path, round_number, bands, gradient, present)
+        self._add_anchor(path, quat_measured, bands, gradient, present)
+        self._add_zooming(path, bands, gradient, present)
         if up is None:
             return Quadratic(bands, gradient, present)
         blocks, pull, tilt = self._level(path, up)
@@ -156,10 +140,52 @@ class PathCost:
         present[2] += tilt
         return Quadratic(bands, gradient, present, blocks)
 
-    def velocity(self, path: NodePath) -> Floats:
-        """Return log(V_kᵀ V_{k+1}) (N − 1, 3) in px per node."""
+    def _add_turning(
+        self, path: NodePath, round_number: int, bands: Floats, gradient: Floats, present: Floats
+    ) -> None:
+        """Add Σ ½ w |difference of ω|² with ω_k = log(V_kᵀ V_{k+1}).
+
+        With V_k ← V_k exp(δ_k), dω_k = δ_{k+1} − δ_k + ½ ω_k × (δ_{k+1} + δ_k) + O(ω²). The
+        product with ω is left out, of the gradient too: it ties axes together, and in the gradient
+        alone it would drive steps where the Hessian is almost flat. So the axes count as fixed
+        during the second or so over which forces balance.
+        """
         turn = multiply(conjugate(path.quat[:-1]), path.quat[1:])
-        return self.focal * to_rotvec(turn)
+        velocity = self.focal * to_rotvec(turn)
+        weights = self.restlessness.weights(velocity, round_number)
+        force, value = _forces(weights, velocity)
+        axis_weights = np.array(self.axis_weights)
+        gradient[:3] += np.diff(-force * axis_weights, axis=0, prepend=0.0, append=0.0).T
+        bands[:3] += axis_weights[:, None, None] * _bands(weights, len(path.quat))
+        present[:3] += axis_weights * value
+
+    def _add_anchor(
+        self,
+        path: NodePath,
+        quat_measured: Floats,
+        bands: Floats,
+        gradient: Floats,
+        present: Floats,
+    ) -> None:
+        """Add Σ ½ w |focal log(Rᵀ V)|²."""
+        away = self.focal * to_rotvec(multiply(conjugate(quat_measured), path.quat)).T
+        weight = _ANCHOR * self.price
+        bands[:3, 0] += weight
+        gradient[:3] += weight * away
+        present[:3] += weight * (away * away).sum(axis=1) / 2
+
+    def _add_zooming(
+        self, path: NodePath, bands: Floats, gradient: Floats, present: Floats
+    ) -> None:
+        """Add Σ price ζ + ½ w |differences of ζ|², and a little damping of its steps."""
+        zoom_px = self.radius * path.log_zoom
+        n = len(zoom_px)
+        weights = {2: np.full(n - 2, _ZOOM_JERK * _ACCELERATION), 3: np.full(n - 3, _ZOOM_JERK)}
+        force, value = _forces(weights, np.diff(zoom_px)[:, None])
+        gradient[3] += np.diff(-force[:, 0], prepend=0.0, append=0.0) + self.price
+        bands[3] += _bands(weights, n)
+        bands[3, 0] += _ZOOM_DAMPING * self.price
+        present[3] += value[0] + self.price * zoom_px.sum()
 
     def _level(self, path: NodePath, up: Floats) -> tuple[Floats, Floats, float]:
         """Return blocks (4, 4, N), gradient (3, N) and value of Σ ½ w (focal u_x)².
@@ -186,17 +212,17 @@ def _bands(weights: dict[int, Floats], n: int) -> Floats:
     return bands
 
 
-def _restlessness(weights: dict[int, Floats], velocity: Floats) -> tuple[Floats, Floats]:
-    """Return the gradient (k, N) and the value (k,) of Σ ½ |diag(√w) D p|² over differences D.
+def _forces(weights: dict[int, Floats], velocity: Floats) -> tuple[Floats, Floats]:
+    """Return ∂/∂velocity (N − 1, k) and the value (k,) of Σ ½ w difference², order by order.
 
-    `velocity` (N − 1, k) are the first differences of the positions p.
+    `velocity` (N − 1, k) are the first differences.
     """
-    n = len(velocity) + 1
-    gradient, value = np.zeros((n, velocity.shape[1])), np.zeros(velocity.shape[1])
+    force, value = np.zeros_like(velocity), np.zeros(velocity.shape[1])
     for order, weight in weights.items():
         difference = np.diff(velocity, n=order - 1, axis=0)
         pulled = weight[:, None] * difference
         value += (pulled * difference).sum(axis=0) / 2
-        for i, factor in enumerate(_DIFFERENCES[order]):
-            gradient[i : n - order + i] += factor * pulled
-    return gradient.T, value
+        for _ in range(order - 1):  # the adjoint of a difference
+            pulled = np.diff(-pulled, axis=0, prepend=0.0, append=0.0)
+        force += pulled
+    return force, value
