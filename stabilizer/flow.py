@@ -1,4 +1,4 @@
-"""Where picture points go from one frame to the next, and the homography that they share.
+"""Corners, where they go from one frame to the next, and the homography that they share.
 
 Points are (x, y) in px with the centre of the top-left pixel at (0, 0). The same frames always
 give the same result.
@@ -18,6 +18,10 @@ Points = NDArray[np.float32]
 
 _WINDOW = 21  # px, the side of the Lucas-Kanade patch
 _PYRAMID_LEVELS = 4  # follows steps of up to about 80 px
+_SMOOTHING = 0.7  # px: a box leaves detail that interpolation between pixels gets wrong
+
+MARGIN = _WINDOW // 2
+"""px between the picture's edge and the points that can be followed."""
 
 
 def to_8_bit(luma: Plane) -> Image:
@@ -46,13 +50,53 @@ def track(
     found: Any = cv2.goodFeaturesToTrack(start, max_points, quality, start.shape[0] / 60)
     if found is None:  # a flat picture
         return np.empty((0, 2)), np.empty((0, 2))
-    corners: Points = found.reshape(-1, 2)
-    moved, followed = _follow(start, end, corners)
-    returned, followed_back = _follow(end, start, moved)
-    round_trip = np.linalg.norm(returned - corners, axis=-1)
+    points: Points = found.reshape(-1, 2)
+    moved, keep = follow(start, end, points, max_round_trip=max_round_trip)
+    return points[keep].astype(np.float64), moved[keep].astype(np.float64)
+
+
+def follow(
+    previous: Image, current: Image, points: Points, *, max_round_trip: float
+) -> tuple[Points, Bools]:
+    """Find `points (N, 2)` px of one picture in the next: where they are, and which to believe.
+
+    These come back to within `max_round_trip` px of their start when tracked back, and lie at least
+    `MARGIN` px inside both pictures.
+    """
+    if not len(points):
+        return points, np.zeros(0, dtype=bool)
+    moved, followed = _follow(previous, current, points)
+    returned, followed_back = _follow(current, previous, moved)
+    round_trip = np.linalg.norm(returned - points, axis=-1)
     keep = followed & followed_back & (round_trip < max_round_trip)
-    keep &= _window_inside(corners, start.shape) & _window_inside(moved, start.shape)
-    return corners[keep].astype(np.float64), moved[keep].astype(np.float64)
+    return moved, keep & _window_inside(points, current.shape) & _window_inside(
+        moved, current.shape
+    )
+
+
+def corners(picture: Image, *, least_slope: float) -> Points:
+    """Return the corners (N, 2) px of a picture, best first, that are `MARGIN` px inside it.
+
+    Shi-Tomasi: peaks of the smaller eigenvalue λ of the mean over 3x3 px of ∇I ∇Iᵀ, with √λ, the
+    slope across the weakest direction, above `least_slope` grey levels per px.
+    """
+    strength: Any = cv2.cornerMinEigenVal(picture, 3)  # (2 √λ / 255)²
+    peak = strength == cv2.dilate(strength, np.ones((3, 3), np.uint8))
+    peak &= strength > (2 * least_slope / 255) ** 2
+    y, x = np.nonzero(peak)
+    order = np.argsort(-strength[y, x], kind="stable")
+    points = np.column_stack([x, y])[order].astype(np.float32)
+    return points[_window_inside(points, picture.shape)]
+
+
+def reduced(luma: Plane, width: int, height: int) -> Image:
+    """Return luma (H, W) in 8 bits at a size that is not larger, smoothed for tracking.
+
+    Pixels are averages over their area: x_full = (x + ½) W / width − ½.
+    """
+    picture: Any = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
+    smooth: Any = cv2.GaussianBlur(to_8_bit(picture), (0, 0), _SMOOTHING)
+    return np.asarray(smooth, np.uint8)
 
 
 def fit_homography(
@@ -91,6 +135,5 @@ def _follow(start: Image, end: Image, points: Points) -> tuple[Points, Bools]:
 
 def _window_inside(points: Points, shape: tuple[int, ...]) -> Bools:
     """Tell which windows lie in the picture; others see mirrored pixels, which pull the result."""
-    margin = _WINDOW // 2
-    last = np.array(shape[::-1]) - 1 - margin
-    return np.asarray(((points >= margin) & (points <= last)).all(axis=-1))
+    last = np.array(shape[::-1]) - 1 - MARGIN
+    return np.asarray(((points >= MARGIN) & (points <= last)).all(axis=-1))

@@ -7,7 +7,7 @@ from scipy import ndimage
 from skimage import data
 
 from gyro_data.checks import Floats
-from stabilizer.flow import fit_homography, to_8_bit, track
+from stabilizer.flow import MARGIN, corners, fit_homography, follow, reduced, to_8_bit, track
 
 WIDTH, HEIGHT = 480, 270
 TEXTURE = ndimage.spline_filter(ndimage.gaussian_filter(data.coffee().mean(axis=-1), 0.6))
@@ -115,6 +115,50 @@ def test_points_without_a_homography_have_no_fit() -> None:
     assert fit_homography(few, few, tolerance=1.0) is None
     line = np.column_stack([np.arange(30.0), 2 * np.arange(30.0)])
     assert fit_homography(line, line, tolerance=1.0) is None
+
+
+def weaker_slope(image: NDArray[np.uint8]) -> Floats:
+    """Return √λ (H, W): λ the smaller eigenvalue of ∇I ∇Iᵀ averaged over 3x3 px, by scipy."""
+    iy, ix = (ndimage.sobel(image.astype(float), axis=axis) / 8 for axis in (0, 1))
+    xx, xy, yy = (ndimage.uniform_filter(p, 3) for p in (ix * ix, ix * iy, iy * iy))
+    return np.sqrt(np.maximum((xx + yy) / 2 - np.hypot((xx - yy) / 2, xy), 0))
+
+
+def test_corners_are_the_peaks_of_the_weaker_slope_best_first() -> None:
+    slope = weaker_slope(START)
+    peak = slope == ndimage.maximum_filter(slope, 3)
+    expected = np.flatnonzero(peak[MARGIN:-MARGIN, MARGIN:-MARGIN])
+    found = corners(START, least_slope=3.0)
+    assert found.min() >= MARGIN
+    assert (found.max(axis=0) <= (WIDTH - 1 - MARGIN, HEIGHT - 1 - MARGIN)).all()
+    x, y = found.astype(int).T
+    assert (np.diff(slope[y, x]) < 1e-3).all()
+    assert slope[y, x].min() > 2.999
+    strong = slope[MARGIN:-MARGIN, MARGIN:-MARGIN].ravel()[expected] > 3.001
+    assert abs(np.count_nonzero(strong) - len(found)) <= 2  # single precision at the threshold
+    assert corners(np.full_like(START, 90), least_slope=0.0).shape == (0, 2)
+
+
+def test_any_points_are_followed_and_those_that_leave_are_marked() -> None:
+    points = np.array([[200.3, 100.8], [320.0, 60.5], [470.0, 130.0], [150.0, 15.0]], np.float32)
+    moved, kept = follow(START, picture(shift(12.0, 47.5)), points, max_round_trip=0.35)
+    np.testing.assert_array_equal(kept, [True, True, False, False])  # at the edge; beyond it then
+    np.testing.assert_allclose(moved[:2] - points[:2], [[0.0, -7.5]] * 2, atol=0.1)
+    none = np.empty((0, 2), np.float32)
+    assert [len(result) for result in follow(START, START, none, max_round_trip=0.35)] == [0, 0]
+
+
+@pytest.mark.parametrize(("width", "height"), [(160, 90), (187, 105), (480, 270)])
+def test_a_reduced_ramp_is_the_ramp_at_the_middle_of_each_area(width: int, height: int) -> None:
+    ramp = np.add.outer(0.3 * np.arange(HEIGHT), 0.25 * np.arange(WIDTH))
+    small = reduced(np.rint(4 * ramp).astype(np.uint16), width, height)
+    x = (np.arange(width) + 0.5) * WIDTH / width - 0.5
+    y = (np.arange(height) + 0.5) * HEIGHT / height - 0.5
+    inside = np.s_[5:-5, 5:-5]
+    error = small.astype(float) - np.add.outer(0.3 * y, 0.25 * x)
+    # ten bits are cut to eight: half a level less
+    assert abs(error[inside].mean() + 0.5) < 0.15
+    assert np.ptp(error[inside]) < 2.5
 
 
 def test_wrong_pictures_are_named() -> None:
