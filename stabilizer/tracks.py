@@ -5,7 +5,7 @@ presentation times in s. The same video always gives the same tracks.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gyro_data import repeated
 from gyro_data.checks import Floats, increasing, number, read_only
 from stabilizer.flow import MARGIN, Image, Points, corners, follow, reduced
-from stabilizer.video import VideoInfo, VideoReader
+from stabilizer.video import Frame, VideoInfo, VideoReader
 
 Indices = NDArray[np.intp]
 
@@ -44,8 +44,8 @@ class Pairs:
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
-        for name, shape in (("t_from", ("K",)), ("t_to", ("K",))):
-            set_field(self, name, read_only(name, getattr(self, name), shape))
+        for name in ("t_from", "t_to"):
+            set_field(self, name, read_only(name, getattr(self, name), ("K",)))
         set_field(self, "pair", _ordered("pair", self.pair, len(self.t_from)))
         for name in ("xy_from", "xy_to"):
             set_field(self, name, read_only(name, getattr(self, name), (len(self.pair), 2)))
@@ -153,16 +153,15 @@ def track_video(
     window: list[int] = []
     seen: list[tuple[Indices, Floats]] = []  # identities (p,), px (p, 2)
     follower = _Follower(max_points)
-    for index, (start, end) in enumerate(spans):
-        follower.start_anew()
-        with VideoReader(video.path, start=start, end=end) as frames:
-            for frame in islice(frames, 0, None, stride):
-                identity, xy = follower.see(reduced(frame.planes[0], width, height))
-                t.append(frame.t)
-                window.append(index)
-                seen.append((identity, (xy + 0.5) * scale - 0.5))
-                if progress is not None:
-                    progress(len(t), n_frames)
+    for index, frame in _frames(video.path, spans, stride):
+        if window[-1:] != [index]:
+            follower.start_anew()
+        identity, xy = follower.see(reduced(frame.planes[0], width, height))
+        t.append(frame.t)
+        window.append(index)
+        seen.append((identity, (xy + 0.5) * scale - 0.5))
+        if progress is not None:
+            progress(len(t), n_frames)
     return Tracks(
         t=np.array(t),
         window=np.array(window, dtype=np.intp),
@@ -172,6 +171,14 @@ def track_video(
         width=video.width,
         height=video.height,
     )
+
+
+def _frames(path: str, spans: Floats, stride: int) -> Iterator[tuple[int, Frame]]:
+    """Yield every `stride`-th frame of each window, and which window it is."""
+    for index, (start, end) in enumerate(spans):
+        with VideoReader(path, start=start, end=end) as frames:
+            for frame in islice(frames, 0, None, stride):
+                yield index, frame
 
 
 class _Follower:
