@@ -1,5 +1,7 @@
 """Axis orders written as three letters, e.g. "XYZ" or "yXz"."""
 
+from itertools import permutations, product
+
 import numpy as np
 
 from gyro_data.checks import Floats
@@ -21,3 +23,22 @@ def axes_matrix(letters: str) -> Floats:
     for row, letter in enumerate(letters):
         matrix[row, "xyz".index(letter.lower())] = 1.0 if letter.isupper() else -1.0
     return matrix
+
+
+def axes_letters(matrix: Floats) -> str:
+    """Return the letters of a signed permutation (3, 3): the inverse of `axes_matrix`."""
+    names = ("xyz"[int(column)] for column in np.abs(matrix).argmax(axis=1))
+    signs = matrix.sum(axis=1)
+    return "".join(n.upper() if s > 0 else n for n, s in zip(names, signs, strict=True))
+
+
+def nearest_axes(rotation: Floats) -> tuple[str, Floats]:
+    """Return the letters whose right-handed axis order is nearest to a rotation (3, 3), and it."""
+    orders = [
+        "".join(letter.upper() if up else letter for letter, up in zip(order, signs, strict=True))
+        for order in permutations("xyz")
+        for signs in product((True, False), repeat=3)
+    ]
+    right_handed = [letters for letters in orders if np.linalg.det(axes_matrix(letters)) > 0]
+    best = max(right_handed, key=lambda letters: float((axes_matrix(letters) * rotation).sum()))
+    return best, axes_matrix(best)

@@ -1,0 +1,198 @@
+"""Coarse sync: the lag and the rotation at which the gyro turns as the picture does, all at once.
+
+Rates of the camera from pixels (camera frame, video's clock) against rates of the log (log axes,
+log's clock). Neither the axes nor the clocks nor the focal length need to be known.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.fft import next_fast_len
+from scipy.signal import butter, sosfiltfilt
+
+from gyro_data.checks import Floats
+from gyro_data.log import GyroLog
+from stabilizer.camera import Camera
+from stabilizer.synchronization.by_pair import medians, sums
+from stabilizer.tracks import Pairs
+
+RATE = 60.0
+"""Hz at which signals are compared."""
+
+BAND = (1.5, 10.0)
+"""Hz in which a hand's shake is like no other moment's; a pan alone looks like any other pan."""
+
+_ROUNDS = 5
+_LEAST_TRACKS = 8
+_APART = 0.6  # s from the best lag within which a peak is the same one
+_LEAST_OVERLAP = 0.5  # of the picture's motion that the log must cover
+_QUIET = 0.05  # of the log's typical energy; a quieter stretch counts as this
+
+
+@dataclass(frozen=True, eq=False)
+class PictureRates:
+    """How the picture says the camera turned, pair of frames by pair of frames."""
+
+    t: Floats
+    """(K,) s, the middle of each pair."""
+    interval: Floats
+    """(K,) s between its frames."""
+    rate: Floats
+    """(K, 3) rad/s about camera x, y, z."""
+    residual: Floats
+    """(K,) median distance of the points from that turn, rad."""
+
+
+@dataclass(frozen=True, eq=False)
+class CoarseSync:
+    """The best lag of all, and how much better it is than the rest."""
+
+    delay: float
+    """s, log's time minus video's time."""
+    R_cam_body: Floats
+    """(3, 3) rotation."""
+    score: float
+    """Correlation at the best lag, 1 for the same motion."""
+    second: float
+    """The best correlation at another lag."""
+    mirrored: float
+    """The best correlation if one of the log's axes pointed the other way."""
+    lags: Floats
+    """(L,) s, every delay compared."""
+    scores: Floats
+    """(L,)"""
+
+    @property
+    def peak_ratio(self) -> float:
+        """How much nearer to 1 the best is than the second: (1 − second) / (1 − best)."""
+        return (1.0 - self.second) / max(1.0 - self.score, 1e-6)
+
+
+def picture_rates(pairs: Pairs, camera: Camera) -> PictureRates:
+    """Return the camera's rates from point pairs, rolling shutter and translation ignored.
+
+    Per pair least squares of r' = r − ω × r Δt over rays, reweighted by 1 / (1 + (e / 2 s)²) with
+    the median size s of the errors. Pairs with few points are left out.
+    """
+    count = np.bincount(pairs.pair, minlength=len(pairs.t_from))
+    ray, moved = (_unit(camera.unproject(xy)) for xy in (pairs.xy_from, pairs.xy_to))
+    seen = np.isfinite(ray).all(axis=1) & np.isfinite(moved).all(axis=1)
+    seen &= count[pairs.pair] >= _LEAST_TRACKS
+    kept = np.unique(pairs.pair[seen])
+    k = np.searchsorted(kept, pairs.pair[seen])
+    ray, change = ray[seen], moved[seen] - ray[seen]
+    square = np.eye(3) - ray[:, :, None] * ray[:, None]  # |r|² − r rᵀ
+    lever = np.cross(change, ray)  # −r × Δr
+    weight, error = np.ones(len(k)), np.zeros(len(k))
+    turn: Floats = np.zeros((len(kept), 3))
+    for _ in range(_ROUNDS):
+        matrix = sums(weight[:, None, None] * square, k, len(kept))
+        right = sums(weight[:, None] * lever, k, len(kept))
+        solved = np.linalg.solve(matrix + 1e-9 * np.eye(3), right[..., None])
+        turn = np.asarray(solved[..., 0], dtype=np.float64)
+        error = np.linalg.norm(change + np.cross(turn[k], ray), axis=1)
+        size = max(float(np.median(error)), 1e-9)
+        weight = 1.0 / (1.0 + (error / (2 * size)) ** 2)
+    interval = (pairs.t_to - pairs.t_from)[kept]
+    middle = ((pairs.t_from + pairs.t_to) / 2)[kept]
+    return PictureRates(middle, interval, turn / interval[:, None], medians(error, k, len(kept)))
+
+
+def coarse_sync(
+    rates: PictureRates, log: GyroLog, *, band: tuple[float, float] = BAND
+) -> CoarseSync:
+    """Return the delay and the rotation of the largest correlation over all lags and rotations.
+
+    With C(τ) = Σ_t ω_cam(t) ω_log(t + τ)ᵀ the best rotation at a lag has the correlation
+    (s₁ + s₂ + sign(det C) s₃) / √(E_cam E_log(τ)), s the singular values of C (Procrustes; Kabsch,
+    1976). Both are averaged over a frame and band-passed; windows apart in time add up.
+    """
+    t_cam, turning = on_grid(rates, band)
+    t_log, logged = _log_rates(log, float(np.median(rates.interval)), band)
+    shown = np.any(turning != 0, axis=1).astype(np.float64)
+    energy_cam, energy_log = (turning**2).sum(axis=1), (logged**2).sum(axis=1)
+    moment = _correlation(turning[:, :, None], logged[:, None, :])  # (L, 3, 3)
+    energy = _correlation(shown, energy_log)
+    shared = _correlation(energy_cam, np.ones(len(logged)))
+    U, s, Vt = np.linalg.svd(moment)
+    handed = np.sign(np.linalg.det(U) * np.linalg.det(Vt))
+    nuclear = s[:, 0] + s[:, 1] + handed * s[:, 2]
+    energy = np.maximum(energy, _QUIET * max(float(np.median(energy)), 1e-12))
+    scale = np.sqrt(energy * np.maximum(shared, 1e-12))
+    trusted = shared >= _LEAST_OVERLAP * energy_cam.sum()
+    score = np.where(trusted, nuclear / scale, 0.0)
+    lags = t_log[0] - t_cam[0] + np.arange(1 - len(t_cam), len(t_log)) / RATE
+    best = int(np.argmax(score))
+    apart = np.abs(np.arange(len(lags)) - best) > _APART * RATE
+    return CoarseSync(
+        delay=float(lags[best] + _parabola(score, best) / RATE),
+        R_cam_body=U[best] @ np.diag([1.0, 1.0, handed[best]]) @ Vt[best],
+        score=float(score[best]),
+        second=float(score[apart].max(initial=0.0)),
+        mirrored=float(((nuclear - 2 * handed * s[:, 2]) / scale)[trusted].max(initial=0.0)),
+        lags=lags,
+        scores=score,
+    )
+
+
+def band_passed(values: Floats, rate: float, band: tuple[float, float]) -> Floats:
+    """Return values (N, k), `rate` Hz, with what lies outside `band` (Hz) removed; no delay."""
+    high = min(band[1], 0.45 * rate)
+    sos = butter(2, [band[0], high], "bandpass", fs=rate, output="sos")
+    padding = min(int(rate), len(values) - 1)
+    return np.asarray(sosfiltfilt(sos, values, axis=0, padlen=padding))
+
+
+def on_grid(rates: PictureRates, band: tuple[float, float]) -> tuple[Floats, Floats]:
+    """Return a uniform grid (n,) s and the band-passed rates (n, 3) on it, 0 between windows."""
+    t = rates.t[0] + np.arange(int((rates.t[-1] - rates.t[0]) * RATE) + 1) / RATE
+    values = np.zeros((len(t), 3))
+    breaks = np.flatnonzero(np.diff(rates.t) > 3 * np.median(rates.interval)) + 1
+    for part in np.split(np.arange(len(rates.t)), breaks):
+        inside = np.flatnonzero((t >= rates.t[part[0]]) & (t <= rates.t[part[-1]]))
+        if len(inside) > RATE:  # a second: less tells nothing in the band
+            values[inside] = band_passed(
+                _interpolated(t[inside], rates.t[part], rates.rate[part]), RATE, band
+            )
+    return t, values
+
+
+def log_rates_at(log: GyroLog, t: Floats, interval: Floats | float) -> Floats:
+    """Return the log's mean rates (n, 3) over `interval` s around its times `t` (n,)."""
+    step = np.diff(log.t)[:, None]
+    mean = (log.gyro[1:] + log.gyro[:-1]) / 2
+    angle = np.concatenate([np.zeros((1, 3)), np.cumsum(mean * step, axis=0)])
+    half = np.asarray(interval) / 2
+    before, after = (_interpolated(t + h, log.t, angle) for h in (-half, half))
+    return np.asarray((after - before) / np.reshape(interval, (-1, 1)))
+
+
+def _log_rates(log: GyroLog, interval: float, band: tuple[float, float]) -> tuple[Floats, Floats]:
+    """Return a uniform grid (m,) s and the log's rates (m, 3), averaged over `interval` s."""
+    t = log.t[0] + np.arange(int(log.duration * RATE) + 1) / RATE
+    return t, band_passed(log_rates_at(log, t, interval), RATE, band)
+
+
+def _correlation(a: Floats, b: Floats) -> Floats:
+    """Return Σ_t a[t] b[t + l] for all lags l from 1 − len(a) to len(b) − 1; products broadcast."""
+    n = next_fast_len(len(a) + len(b) - 1, real=True)
+    product = np.conj(np.fft.rfft(a, n, axis=0)) * np.fft.rfft(b, n, axis=0)
+    circular = np.fft.irfft(product, n, axis=0)
+    return np.concatenate([circular[len(circular) - len(a) + 1 :], circular[: len(b)]])
+
+
+def _interpolated(t: Floats, t_known: Floats, values: Floats) -> Floats:
+    return np.stack([np.interp(t, t_known, column) for column in values.T], axis=-1)
+
+
+def _parabola(score: Floats, best: int) -> float:
+    """Return by how many steps the peak's parabola is off its largest sample."""
+    if best in (0, len(score) - 1):
+        return 0.0
+    left, middle, right = score[best - 1 : best + 2]
+    bend = left - 2 * middle + right
+    return float((left - right) / (2 * bend)) if bend < 0 else 0.0
+
+
+def _unit(rays: Floats) -> Floats:
+    return np.asarray(rays / np.linalg.norm(rays, axis=-1, keepdims=True))
