@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gyro_data.checks import Floats
+from gyro_data.checks import Bools, Floats
 from stabilizer.camera import Camera
 from stabilizer.path import CameraPath
 from stabilizer.warp import source_points
@@ -18,7 +18,7 @@ DENSE = 64
 """Border points per edge on which a verdict rests."""
 
 _SAME_PIXEL = 1e-6  # px: a point this close to its own source pixel needs no neighbours
-_ZOOM_STEPS = 12
+_HALVINGS = 30  # of log zoom: to 4e-9
 _CHUNK_FRAMES = 256  # bounds the memory of the border check
 
 
@@ -50,19 +50,19 @@ class BorderCheck:
     def required_zoom(self, t: Floats, quat: Floats, n_per_edge: int = DENSE) -> Floats:
         """Return for each frame the smallest zoom (F,) ≥ 1 for which its border is inside.
 
-        Newton-like: on the line from the centre's source pixel to a border point's, the share
-        that is inside the picture is the factor by which the zoom is wrong.
+        By bisection; inf where not even `LARGEST_ZOOM` is enough.
         """
-        centre = np.array([[self.output.cx, self.output.cy]])
-        xy = np.concatenate([centre, border_points(self.output, n_per_edge)])
-        zoom = np.ones(len(t))
-        for _ in range(_ZOOM_STEPS):
-            source = self._source(xy, t, quat, zoom)
-            step = 1.0 / self._share_inside(source[:, :1], source[:, 1:])
-            zoom = np.clip(zoom * step, 1.0, LARGEST_ZOOM)
-            if np.all(np.abs(step - 1) < 1e-7):
-                break
-        return zoom
+
+        def inside(log_zoom: Floats) -> Bools:
+            return np.asarray(self.margin(t, quat, np.exp(log_zoom), n_per_edge) >= 0)
+
+        low, high = np.zeros(len(t)), np.full(len(t), np.log(LARGEST_ZOOM))
+        high = np.where(inside(low), 0.0, np.where(inside(high), high, np.inf))
+        for _ in range(_HALVINGS):
+            middle = (low + np.where(np.isinf(high), low, high)) / 2
+            fits = inside(middle)
+            low, high = np.where(fits, low, middle), np.where(fits, np.minimum(middle, high), high)
+        return np.asarray(np.exp(high))
 
     def _source(self, xy: Floats, t: Floats, quat: Floats, zoom: Floats) -> Floats:
         return source_points(
@@ -77,15 +77,6 @@ class BorderCheck:
         stays = np.abs(source - xy).max(axis=-1) < _SAME_PIXEL
         distance = np.nan_to_num(distance, nan=-np.inf)
         return np.asarray(np.where(stays, np.maximum(distance, 0.0), distance))
-
-    def _share_inside(self, centre: Floats, source: Floats) -> Floats:
-        """Return the share (F,) of the way from the centres (F, 1, 2) to the worst of (F, P, 2)."""
-        way = source - centre
-        edge = np.array((self.camera.width, self.camera.height)) - 1.0 - self.inset
-        room = np.where(way > 0, edge - centre, centre - self.inset)
-        share = room / np.maximum(np.abs(way), 1e-9)
-        # NaN: the lens shows no such point, try half the view; a centre outside: as far as it goes
-        return np.asarray(np.clip(np.nan_to_num(share, nan=0.5), 1e-2, 1e2).min(axis=(1, 2)))
 
 
 def border_points(camera: Camera, n_per_edge: int) -> Floats:

@@ -80,33 +80,18 @@ def fit_crop(wish: CameraPath, border: BorderCheck, zoom: ZoomRange) -> CroppedP
     quat_virtual = towards(quat_measured, wish.quat_at(t), share)
     chosen = max(zoom.low, _clip_zoom(border, t, quat_virtual, zoom.high))
     if chosen > zoom.high:
-        chosen = float(feasible_zoom(border, t, quat_measured, zoom).max())
+        chosen = max(zoom.high, _clip_zoom(border, t, quat_measured, LARGEST_ZOOM))
+        if chosen > zoom.high:
+            exceeds(zoom, chosen)
         quat_virtual = pull(border, t, quat_measured, quat_virtual, np.full(len(t), chosen))
     virtual = replace(wish, R_world_frame=Rotation.from_quat(quat_virtual))
     zooms = np.full(len(t), chosen)
     return CroppedPath(virtual, zooms, border.margin(t, quat_virtual, zooms))
 
 
-def feasible_zoom(border: BorderCheck, t: Floats, quat_measured: Floats, zoom: ZoomRange) -> Floats:
-    """Return `zoom.high` (F,), raised to what the measured path itself needs where that is more.
-
-    That is said, and refused if the range is strict.
-    """
-    outside = border.margin(t, quat_measured, zoom.high) < -TOLERANCE
-    limit = np.full(len(t), zoom.high)
-    if not outside.any():
-        return limit
-    needed = border.required_zoom(t[outside], quat_measured[outside])
-    # Newton's zoom may miss by its last step
-    limit[outside] = np.maximum(limit[outside], needed * (1 + 1e-6))
-    fits = border.margin(t[outside], quat_measured[outside], limit[outside]) >= -TOLERANCE
-    exceeds(zoom, float(limit.max()) if fits.all() else LARGEST_ZOOM)
-    return limit
-
-
 def exceeds(zoom: ZoomRange, needed: float) -> None:
     """Say that even the measured path needs a zoom above the range; raise if that is no remedy."""
-    if needed >= LARGEST_ZOOM * (1 - 1e-3):
+    if needed >= LARGEST_ZOOM:
         raise StabilizerError(
             f"no zoom up to {LARGEST_ZOOM:g} keeps the border out of the picture even without "
             "smoothing: check the camera's readout time and lens, and the log's units"
@@ -189,6 +174,11 @@ def fade(covered: Bools, t: Floats) -> Floats:
     if covered.all():
         return np.ones(len(t))
     return calm(covered.astype(np.float64), t)
+
+
+def calm_above(values: Floats, t: Floats) -> Floats:
+    """Return a slow upper bound of `values` (F,)."""
+    return -calm(-values, t)
 
 
 def calm(share: Floats, t: Floats) -> Floats:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats, read_only
@@ -21,6 +22,12 @@ class CameraPath(RotationCurve):
         super().__post_init__()
         if self.up is not None:
             object.__setattr__(self, "up", read_only("up", self.up, (len(self.t), 3)))
+
+    def up_at(self, t: Floats) -> Floats:
+        """Return the way up (n, 3) in the world at `t` (n,) s. Raises ValueError if unknown."""
+        if self.up is None:
+            raise ValueError("up: expected a path that knows which way is up, got None")
+        return np.stack([np.interp(t, self.t, column) for column in self.up.T], axis=-1)
 
     @property
     def R_world_cam(self) -> Rotation:

@@ -22,7 +22,7 @@ from stabilizer.crop import ZoomRange
 from stabilizer.errors import StabilizerError
 from stabilizer.filters import ImageFilter
 from stabilizer.optimal import Optimal
-from stabilizer.path import CameraPath, camera_path
+from stabilizer.path import camera_path
 from stabilizer.plan import Plan
 from stabilizer.remap import warp_frame
 from stabilizer.smoothing import Smoother
@@ -34,7 +34,6 @@ from stabilizer.warp import KERNEL_REACH, check_interpolation
 LOG = logging.getLogger(__name__)
 
 _SAME_TIME = 1e-6  # s
-_UPSIDE_DOWN = 0.7  # cosine between up and the camera's down
 
 AnyPath = str | PathLike[str]
 Progress = Callable[[int, int], None]
@@ -93,7 +92,6 @@ def make_plan(
     orientation = gyro_data.integrate(body_log)
     up = up_direction(body_log, orientation) if smoother.horizon else None
     measured = camera_path(orientation, sync, camera, up=up)
-    _report_pose(measured)
     _report_coverage(measured.covered(times), times, log, sync)
     border = BorderCheck(measured, camera, output=camera, inset=KERNEL_REACH[interpolation])
     path = smoother.plan(times, border, zoom_range)
@@ -300,18 +298,6 @@ def _rendered(
     return warped
 
 
-def _report_pose(measured: CameraPath) -> None:
-    """Warn of a camera that was held upside down all the time, if it is known which way is up."""
-    if measured.up is None:
-        return
-    up_cam = measured.R_world_cam.inv().apply(measured.up.copy())  # scipy wants it writable
-    if np.median(up_cam[:, 1]) > _UPSIDE_DOWN:  # y is down
-        LOG.warning(
-            "the log says that the camera was upside down, which its level horizon keeps: "
-            "does the log give accelerations with the wrong sign?"
-        )
-
-
 def _report_coverage(covered: Bools, times: Floats, log: GyroLog, sync: ClockSync) -> None:
     """Warn of frames without motion data, which stay as they are; refuse a clip that has none."""
     if covered.all():
@@ -324,7 +310,7 @@ def _report_coverage(covered: Bools, times: Floats, log: GyroLog, sync: ClockSyn
     if not covered.any():
         raise StabilizerError(f"the gyro log covers no frame: {where}; check the delay")
     LOG.warning(
-        "the gyro log covers %d of %d frames (%s); the others are taken as still",
+        "the gyro log covers %d of %d frames (%s); the others stay as they are",
         covered.sum(),
         len(covered),
         where,

@@ -1,115 +1,23 @@
 """The border as inequalities: how far inside the source picture is it, and what does a turn change?
 
-Everything here is per window: N nodes on a uniform time grid, each standing for `SUBSTEPS` instants
-so that what the camera does between two nodes counts too. Distances are px at 1080 lines.
+Per window: N nodes, each standing for `SUBSTEPS` instants so that what the camera does between two
+nodes counts too. Distances are px at 1080 lines.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats
 from gyro_data.quaternions import conjugate, multiply, normalize
-from stabilizer.border import LARGEST_ZOOM, BorderCheck, border_points
+from stabilizer.optimal.border_model import BEYOND, BorderModel, Indices
 
 SUBSTEPS = 2
 """Instants per node at which the border is watched."""
 
-_PER_EDGE = 8  # border points
-_NEAR = 0.26  # of the picture: a border point this close to a side may leave through it
-_ZOOM_STEP = 0.004  # of the table of rays over log zoom: errs by 0.003 px
-_BEYOND = 0.05  # readouts by which the row knots go past the picture
 _FARTHEST = 1e4  # px; stands for points that the lens does not show
 
-Indices = NDArray[np.intp]
 Watched = tuple[Indices, Indices]
 """Border points now tightest and the last others: (2, G, N) instants and points of G groups."""
-
-
-@dataclass(frozen=True, eq=False)
-class BorderModel:
-    """The border's points, sides and rays: all that is the same at every instant of a clip."""
-
-    border: BorderCheck
-    per_edge: int = _PER_EDGE
-    n_knots: int = 9
-    """Instants per readout between which the camera's turn is interpolated."""
-    safety: float = 0.0
-    """px (1080 lines) kept from the edge of what may be sampled."""
-    rays: Floats = field(init=False, repr=False)
-    """(3, L, P) directions of the border points in the virtual frame, by log zoom."""
-    groups: tuple["_Group", ...] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        output = self.border.output
-        xy = border_points(output, self.per_edge)
-        log_zoom = np.arange(0.0, np.log(LARGEST_ZOOM) + 2 * _ZOOM_STEP, _ZOOM_STEP)
-        rays = output.unproject(xy, np.exp(log_zoom)[:, None])
-        object.__setattr__(self, "rays", np.ascontiguousarray(np.moveaxis(rays, -1, 0)))
-        size = np.array((output.width, output.height)) - 1.0
-        object.__setattr__(self, "groups", tuple(_groups(xy / size)))
-
-    @property
-    def px(self) -> float:
-        """Px at 1080 lines per px of the source."""
-        return 1080.0 / min(self.border.camera.width, self.border.camera.height)
-
-    @property
-    def focal(self) -> float:
-        """Focal length, px at 1080 lines: what a radian is worth."""
-        return self.px * float(np.sqrt(self.border.camera.fx * self.border.camera.fy))
-
-    @property
-    def radius(self) -> float:
-        """Px at 1080 lines by which the border moves per unit of log zoom, on average."""
-        camera = self.border.camera
-        return self.px * float(np.hypot(camera.width, camera.height) / np.sqrt(12.0))
-
-    def at(self, t: Floats) -> "BorderRows":
-        """Return the border at instants `t` (I,) s."""
-        return BorderRows(self, t)
-
-    def rays_at(self, log_zoom: Floats) -> Floats:
-        """Return the rays (3, I, P) at `log_zoom` (I,)."""
-        low, share = self._cell(log_zoom)
-        rays = self.rays[:, low]
-        rays += (self.rays[:, low + 1] - rays) * share[:, None]
-        return rays
-
-    def ray_slopes(self, log_zoom: Floats, points: Indices) -> Floats:
-        """Return ∂ray/∂log zoom (3, ...) of some `points` (...) at `log_zoom` (...)."""
-        low, _ = self._cell(log_zoom)
-        return np.asarray((self.rays[:, low + 1, points] - self.rays[:, low, points]) / _ZOOM_STEP)
-
-    def _cell(self, log_zoom: Floats) -> tuple[Indices, Floats]:
-        position = np.clip(log_zoom / _ZOOM_STEP, 0.0, self.rays.shape[1] - 1.001)
-        low = position.astype(np.intp)
-        return low, position - low
-
-
-@dataclass(frozen=True, eq=False)
-class _Group:
-    """Border points of which the one nearest to a side's edge is watched."""
-
-    axis: int
-    """0: the side is left or right; 1: top or bottom."""
-    sign: float
-    """−1: the left or top side, +1: the right or bottom one."""
-    points: Indices
-
-
-def _groups(place: Floats) -> list[_Group]:
-    """Sort border points (P, 2), in units of the picture, by side and by thirds along it."""
-    groups = []
-    for axis in (0, 1):
-        third = np.minimum(place[:, 1 - axis] * 3, 2.999).astype(int)
-        for sign, near in ((-1.0, place[:, axis] < _NEAR), (1.0, place[:, axis] > 1 - _NEAR)):
-            groups += [
-                _Group(axis, sign, np.flatnonzero(near & (third == part))) for part in range(3)
-            ]
-    return groups
 
 
 class BorderRows:
@@ -119,18 +27,31 @@ class BorderRows:
     knots, as Gibbs vectors g = tan(angle / 2) · axis: R c = c + 2 (g × c + g × (g × c)) / (1 + g²).
     """
 
-    def __init__(self, model: BorderModel, t: Floats) -> None:
+    def __init__(self, model: BorderModel, t: Floats, *, until: float = np.inf) -> None:
+        """Take the instants; those after `until` s show no frame and do not count."""
         self.model, self.t = model, t
+        self.unseen = t > until
         self.quat_measured = model.border.measured.quat_at(t)
         self.readout_time = model.border.camera.readout_time
+        self.doubt = np.zeros(len(t))
         if self.readout_time > 0:
-            phase = np.linspace(-0.5 - _BEYOND, 0.5 + _BEYOND, model.n_knots)
-            at_rows = model.border.measured.quat_at(t[:, None] + self.readout_time * phase)
-            turn = multiply(conjugate(at_rows), self.quat_measured[:, None])
-            gibbs = turn[..., :3] / turn[..., 3:]
-            self.knots = np.ascontiguousarray(np.moveaxis(gibbs, -1, 0).reshape(3, -1))
-            self.steps = np.diff(self.knots, append=0.0)  # those between instants are not used
-        self._rows: Floats | None = None
+            self._set_knots(model.knot_phases)
+        self._rows: Floats | None = None  # knot positions of the last call: a start for the next
+
+    def _set_knots(self, phases: Floats) -> None:
+        """Sample the turns at the rows, and how far they may be from what is interpolated.
+
+        Linear interpolation errs by an eighth of the second difference; a quarter is allowed for.
+        """
+        measured = self.model.border.measured
+        at_rows = measured.quat_at(self.t[:, None] + self.readout_time * phases)
+        turn = multiply(conjugate(at_rows), self.quat_measured[:, None])
+        gibbs = turn[..., :3] / turn[..., 3:]
+        bend = np.linalg.norm(np.diff(gibbs, n=2, axis=1), axis=-1).max(axis=1)
+        self.doubt = 2 * self.model.focal * bend / 4
+        self.n_knots = len(phases)
+        self.knots = np.ascontiguousarray(np.moveaxis(gibbs, -1, 0).reshape(3, -1))
+        self.steps = np.diff(self.knots, append=0.0)  # those between instants are not used
 
     def camera_rays(
         self, quat_virtual: Floats, log_zoom: Floats, *, rounds: int
@@ -153,34 +74,36 @@ class BorderRows:
         self._rows = rows
         return seen, R_cam_virtual
 
-    def distances(self, rays: Floats) -> tuple[Floats, Floats]:
-        """Return source pixels (I, P, 2) of camera rays (3, I, P) and px inside each side (4, ...).
+    def distances(self, rays: Floats) -> Floats:
+        """Return by how many px camera rays (3, I, P) are inside each side (4, I, P).
 
         Sides are left, right, top and bottom.
         """
         border = self.model.border
         xy = self._project(rays)
         size = np.array((border.camera.width, border.camera.height)) - 1.0
-        low = (xy - border.inset) * self.model.px - self.model.safety
-        high = (size - border.inset - xy) * self.model.px - self.model.safety
+        low = (xy - border.inset) * self.model.scale - self.model.safety
+        high = (size - border.inset - xy) * self.model.scale - self.model.safety
         sides = np.stack([low[..., 0], high[..., 0], low[..., 1], high[..., 1]])
-        return xy, np.nan_to_num(sides, nan=-_FARTHEST)
+        sides = np.nan_to_num(sides, nan=-_FARTHEST)
+        sides[:, self.unseen] = _FARTHEST
+        return sides
 
     def margins(self, quat_virtual: Floats, log_zoom: Floats) -> Floats:
         """Return px at 1080 lines by which each instant's border is inside at least (I,).
 
-        Less than the least distance of the points by what a side may bulge between two of them:
-        an eighth of the largest second difference along it, twice over.
+        Less than the least distance of the points by what a side may bulge between two of them
+        (an eighth of the largest second difference along it, twice over) and by `doubt`.
         """
         rays, _ = self.camera_rays(quat_virtual, log_zoom, rounds=3)
-        _, sides = self.distances(rays)
+        sides = self.distances(rays)
         n = self.model.per_edge
         around = np.concatenate([sides, sides[..., :1]], axis=-1)  # (4, I, P + 1): closed
         bulge = np.zeros(sides.shape[1])
         for edge in range(4):
             bend = np.abs(np.diff(around[..., edge * n : (edge + 1) * n + 1], n=2, axis=-1))
             bulge = np.maximum(bulge, bend.max(axis=(0, 2)))
-        return np.asarray(sides.min(axis=(0, 2)) - bulge / 4)
+        return np.asarray(sides.min(axis=(0, 2)) - bulge / 4 - self.doubt)
 
     def linearised(
         self, quat_virtual: Floats, log_zoom: Floats, before: "Watched | None"
@@ -193,7 +116,7 @@ class BorderRows:
         give rows: the tightest over the node's instants now, and the last other one `before`.
         """
         rays, R_cam_virtual = self.camera_rays(quat_virtual, log_zoom, rounds=1)
-        _, sides = self.distances(rays)
+        sides = self.distances(rays)
         watched = self._watched(sides, before)
         instant, point = np.concatenate(watched, axis=1)  # (2G, N) each
         groups = self.model.groups * 2
@@ -201,7 +124,7 @@ class BorderRows:
         bounds = sides[side[:, None], instant, point]
         c = rays[:, instant, point]  # (3, M, N)
         _, jacobian = self.model.border.camera.project_with_jacobian(np.moveaxis(c, 0, -1))
-        sign = self.model.px * np.array([group.sign for group in groups])
+        sign = self.model.scale * np.array([group.sign for group in groups])
         axis = np.array([group.axis for group in groups])
         normal = np.moveaxis(jacobian[np.arange(len(axis)), :, axis], -1, 0) * sign[:, None]
         R = np.moveaxis(R_cam_virtual[instant], (-2, -1), (0, 1))  # (3, 3, M, N)
@@ -237,16 +160,16 @@ class BorderRows:
 
     def _row_positions(self, xy: Floats) -> Floats:
         """Return between which knots the rows of pixels `xy` (I, P, 2) are read: 0 to K − 1."""
-        last = self.model.n_knots - 1
+        last = self.n_knots - 1
         offset = np.nan_to_num(self.model.border.camera.readout_offset(xy))
-        phase = offset / self.readout_time + (0.5 + _BEYOND)
-        return np.asarray(np.clip(phase * (last / (1 + 2 * _BEYOND)), 0.0, last * (1 - 1e-9)))
+        phase = offset / self.readout_time + (0.5 + BEYOND)
+        return np.asarray(np.clip(phase * (last / (1 + 2 * BEYOND)), 0.0, last * (1 - 1e-9)))
 
     def _at_row(self, still: Floats, position: Floats) -> Floats:
         """Turn rays (3, I, P) at the middle row to what rows between knots see: position (I, P)."""
         low = position.astype(np.intp)
         share = position - low
-        low += self.model.n_knots * np.arange(len(self.t))[:, None]
+        low += self.n_knots * np.arange(len(self.t))[:, None]
         gibbs = self.knots.take(low, axis=1, mode="clip")
         gibbs += self.steps.take(low, axis=1, mode="clip") * share
         across = _cross(gibbs, still)

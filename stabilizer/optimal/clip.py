@@ -1,26 +1,22 @@
 """A whole clip: its nodes, solved window after window, and read off at the frame times."""
 
-import logging
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from gyro_data.checks import Bools, Floats
-from gyro_data.quaternions import continuous, normalize
-from stabilizer.border import LARGEST_ZOOM
-from stabilizer.crop import ZoomRange, calm
-from stabilizer.optimal.border_rows import SUBSTEPS, BorderModel
+from stabilizer.border import LARGEST_ZOOM, chunks
+from stabilizer.crop import ZoomRange, calm_above
+from stabilizer.optimal.border_model import BorderModel
+from stabilizer.optimal.border_rows import SUBSTEPS, BorderRows
 from stabilizer.optimal.cost import STEP, NodePath, PathCost
-from stabilizer.optimal.sqp import Window, optimise
-
-LOG = logging.getLogger(__name__)
+from stabilizer.optimal.sqp import Window, optimise, sampled
 
 _COMMITTED = 1500  # nodes of a window that are kept: 50 s
 _JOINED = 3  # nodes of the past that a window continues: position, velocity and acceleration
 _FEWEST = 8  # nodes: third differences need four
 _CUT = 1.0  # s without a frame: what follows is another shot
-_START_ZOOM = np.log(1.2)
+_START_LOG_ZOOM = np.log(1.2)
 _HALVINGS = 20
 
 
@@ -51,21 +47,15 @@ class Shot:
         for name, value in (("t", t), ("quat_measured", measured.quat_at(t)), ("held", silent)):
             object.__setattr__(self, name, value)
 
-    def instants(self, part: slice = slice(None)) -> Floats:
-        """Return the times (n · SUBSTEPS,) s at which the border of nodes is watched."""
-        return (self.t[part, None] + STEP / SUBSTEPS * np.arange(SUBSTEPS)).ravel()
-
-    def up_at(self, part: slice) -> Floats:
-        """Return the way up (n, 3) in the world at nodes; the measured path must know it."""
-        measured = self.model.border.measured
-        assert measured.up is not None
-        return np.stack([np.interp(self.t[part], measured.t, up) for up in measured.up.T], axis=-1)
+    def rows(self, part: slice) -> BorderRows:
+        """Return the border of some nodes, at the instants that they stand for."""
+        t = (self.t[part, None] + STEP / SUBSTEPS * np.arange(SUBSTEPS)).ravel()
+        return BorderRows(self.model, t, until=self.frame_times[-1])
 
     def at_frames(self, path: NodePath) -> tuple[Floats, Floats]:
-        """Return R_world_virtual (F, 4) and zoom (F,) by cubic splines through the nodes."""
-        values = np.column_stack([continuous(path.quat), path.log_zoom])
-        at = CubicSpline(self.t, values)(self.frame_times)
-        return normalize(at[:, :4]), np.exp(at[:, 4])
+        """Return R_world_virtual (F, 4) and zoom (F,)."""
+        at = sampled(self.t, path, self.frame_times)
+        return at.quat, np.exp(at.log_zoom)
 
 
 def shots(model: BorderModel, frame_times: Floats) -> list[Shot]:
@@ -79,31 +69,26 @@ def zoom_limit(shot: Shot, high: float) -> Floats:
 
     Where it needs more the limit rises and falls within a second.
     """
-    limit = np.full(len(shot.t), np.log(high))
-    for part in _parts(len(shot.t)):
-        limit[part] = _needed(shot, part, np.log(high))
-    return _envelope(limit) if limit.max() > np.log(high) else limit
+    log_high = float(np.log(high))
+    parts = [_needed(shot, part, log_high) for part in chunks(len(shot.t), _COMMITTED)]
+    limit = np.concatenate(parts)
+    return calm_above(limit, shot.t) if limit.max() > log_high else limit
 
 
 def _needed(shot: Shot, part: slice, log_high: float) -> Floats:
     """Return `log_high` or, where that is too little for the measured path, what it needs (n,)."""
-    quat = shot.model.border.measured.quat_at(shot.instants(part))
-    t = shot.instants(part)
-    low, high = np.full(len(t), log_high), np.full(len(t), log_high)
-    outside = np.flatnonzero(shot.model.at(t).margins(quat, low) < 0)
+    rows = shot.rows(part)
+    high = np.full(len(rows.t), log_high)
+    outside = np.flatnonzero(rows.margins(rows.quat_measured, high) < 0)
     if len(outside):
-        rows = shot.model.at(t[outside])
-        below, above = low[outside], np.full(len(outside), np.log(LARGEST_ZOOM))
+        rows = BorderRows(shot.model, rows.t[outside], until=shot.frame_times[-1])
+        below, above = high[outside], np.full(len(outside), np.log(LARGEST_ZOOM))
         for _ in range(_HALVINGS):
             middle = (below + above) / 2
-            inside = rows.margins(quat[outside], middle) >= 0
+            inside = rows.margins(rows.quat_measured, middle) >= 0
             below, above = np.where(inside, below, middle), np.where(inside, middle, above)
         high[outside] = above
     return np.asarray(high.reshape(-1, SUBSTEPS).max(axis=1))
-
-
-def _envelope(limit: Floats) -> Floats:
-    return -calm(-limit, STEP * np.arange(len(limit), dtype=np.float64))
 
 
 def solve_shot(
@@ -128,21 +113,19 @@ def solve_shot(
     """
     n, ahead = len(shot.t), int(np.ceil(lookahead / STEP))
     # the measured path is inside at the largest zoom, and mostly at a smaller one
-    usual = np.minimum(limit, max(_START_ZOOM, np.log(zoom.low)))
+    usual = np.minimum(limit, max(_START_LOG_ZOOM, np.log(zoom.low)))
     start = start or NodePath(shot.quat_measured, usual)
     quat, log_zoom = start.quat.copy(), (limit if zoom.fixed else start.log_zoom).copy()
-    worth = 0.0
+    worth = np.zeros(n)
     for first in range(0, n, _COMMITTED):
         part = slice(max(first - _JOINED, 0), min(first + _COMMITTED + ahead, n))
         window = _window(shot, part, first, zoom, limit, level)
-        path, gain = optimise(
-            window, cost, NodePath(quat[part], log_zoom[part]), fixed_zoom=zoom.fixed
-        )
+        begin = NodePath(quat[part], log_zoom[part])
+        path, worth[part] = optimise(window, cost, begin, fixed_zoom=zoom.fixed)
         quat[part], log_zoom[part] = path.quat, path.log_zoom
         if part.stop == n:
-            return NodePath(quat, log_zoom), worth + float(gain[first - part.start :].sum())
-        worth += float(gain[first - part.start : first - part.start + _COMMITTED].sum())
-    return NodePath(quat, log_zoom), worth
+            break
+    return NodePath(quat, log_zoom), float(worth.sum())
 
 
 def _window(
@@ -150,15 +133,12 @@ def _window(
 ) -> Window:
     done = np.arange(part.stop - part.start) < first - part.start
     return Window(
-        shot.model.at(shot.instants(part)),
+        shot.t[part],
+        shot.rows(part),
         shot.quat_measured[part],
         float(np.log(zoom.low)),
         limit[part],
         shot.held[part] | done,
         done,
-        shot.up_at(part) if level else None,
+        shot.model.border.measured.up_at(shot.t[part]) if level else None,
     )
-
-
-def _parts(n: int) -> list[slice]:
-    return [slice(k, k + _COMMITTED) for k in range(0, n, _COMMITTED)]

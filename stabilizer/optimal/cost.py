@@ -5,13 +5,13 @@ change of log zoom, times the radius of the picture in px. So all costs compare 
 resolution; and since nodes are a fixed time apart, at every frame rate.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 import numpy as np
 
 from gyro_data.checks import Floats
-from gyro_data.quaternions import conjugate, multiply, rotate, to_rotvec
+from gyro_data.quaternions import conjugate, continuous, multiply, rotate, to_rotvec
 
 STEP = 1 / 30
 """s between nodes; a smooth path bends little in it."""
@@ -38,13 +38,15 @@ class NodePath:
     log_zoom: Floats
     """(N,)"""
 
-    def __getitem__(self, part: slice) -> "NodePath":
-        return NodePath(self.quat[part], self.log_zoom[part])
+    @property
+    def values(self) -> Floats:
+        """(N, 5) sign-continuous quaternions and log zoom, which a spline may interpolate."""
+        return np.column_stack([continuous(self.quat), self.log_zoom])
 
 
 @dataclass(frozen=True, eq=False)
 class Quadratic:
-    """c + ½ xᵀ H x + gᵀ x, the cost after a step x (4, N) px from the present path."""
+    """c + ½ xᵀ H x + gᵀ x, a cost after a step x (4, N) px from the present path."""
 
     bands: Floats
     """(4, 4, N) lower bands of H, within each variable."""
@@ -55,8 +57,17 @@ class Quadratic:
     blocks: Floats | None = None
     """(4, 4, N) what couples the variables of a node."""
 
+    def __add__(self, other: "Quadratic") -> "Quadratic":
+        blocks = other.blocks if self.blocks is None else self.blocks  # one term has any
+        return Quadratic(
+            self.bands + other.bands,
+            self.gradient + other.gradient,
+            self.present + other.present,
+            blocks,
+        )
 
-class Cost(Protocol):
+
+class Restlessness(Protocol):
     """A measure of how restless a path is."""
 
     @property
@@ -111,7 +122,7 @@ class GroupNorms:
 class PathCost:
     """The cost of a path: restlessness, zoom, distance from the measured path, roll."""
 
-    restlessness: Cost
+    restlessness: Restlessness
     focal: float
     """px at 1080 lines per radian."""
     radius: float
@@ -120,6 +131,8 @@ class PathCost:
     """Cost of 1 px of zoom for the time of one node."""
     axis_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Of turns about the virtual camera's x, y and z (pitch, yaw and roll)."""
+    upright: tuple[float, float] = (0.0, -1.0)
+    """Which way is up in a level picture, as x and y: (0, −1) unless the camera is held on end."""
 
     def around(
         self, path: NodePath, quat_measured: Floats, up: Floats | None, round_number: int
@@ -128,22 +141,12 @@ class PathCost:
 
         `up` (N, 3) in the world asks for a level horizon.
         """
-        n = len(path.log_zoom)
-        bands, gradient, present = np.zeros((4, 4, n)), np.zeros((4, n)), np.zeros(4)
-        self._add_turning(path, round_number, bands, gradient, present)
-        self._add_anchor(path, quat_measured, bands, gradient, present)
-        self._add_zooming(path, bands, gradient, present)
-        if up is None:
-            return Quadratic(bands, gradient, present)
-        blocks, pull, tilt = self._level(path, up)
-        gradient[:3] += pull
-        present[2] += tilt
-        return Quadratic(bands, gradient, present, blocks)
+        cost = self.turning(path, round_number) + self.anchor(path, quat_measured)
+        cost += self.zooming(path)
+        return cost if up is None else cost + self.tilt(path, up)
 
-    def _add_turning(
-        self, path: NodePath, round_number: int, bands: Floats, gradient: Floats, present: Floats
-    ) -> None:
-        """Add Σ ½ w |difference of ω|² with ω_k = log(V_kᵀ V_{k+1}).
+    def turning(self, path: NodePath, round_number: int) -> Quadratic:
+        """Return Σ ½ w |difference of ω|² with ω_k = log(V_kᵀ V_{k+1}).
 
         With V_k ← V_k exp(δ_k), dω_k = δ_{k+1} − δ_k + ½ ω_k × (δ_{k+1} + δ_k) + O(ω²). The
         product with ω is left out, of the gradient too: it ties axes together, and in the gradient
@@ -154,51 +157,53 @@ class PathCost:
         velocity = self.focal * to_rotvec(turn)
         weights = self.restlessness.weights(velocity, round_number)
         force, value = _forces(weights, velocity)
-        axis_weights = np.array(self.axis_weights)
-        gradient[:3] += np.diff(-force * axis_weights, axis=0, prepend=0.0, append=0.0).T
-        bands[:3] += axis_weights[:, None, None] * _bands(weights, len(path.quat))
-        present[:3] += axis_weights * value
+        result, axes = _nothing(len(path.quat)), np.array(self.axis_weights)
+        result.bands[:3] = axes[:, None, None] * _bands(weights, len(path.quat))
+        result.gradient[:3] = np.diff(-force * axes, axis=0, prepend=0.0, append=0.0).T
+        result.present[:3] = axes * value
+        return result
 
-    def _add_anchor(
-        self,
-        path: NodePath,
-        quat_measured: Floats,
-        bands: Floats,
-        gradient: Floats,
-        present: Floats,
-    ) -> None:
-        """Add Σ ½ w |focal log(Rᵀ V)|²."""
+    def anchor(self, path: NodePath, quat_measured: Floats) -> Quadratic:
+        """Return Σ ½ w |focal log(Rᵀ V)|²."""
         away = self.focal * to_rotvec(multiply(conjugate(quat_measured), path.quat)).T
-        weight = _ANCHOR * self.price
-        bands[:3, 0] += weight
-        gradient[:3] += weight * away
-        present[:3] += weight * (away * away).sum(axis=1) / 2
+        weight, result = _ANCHOR * self.price, _nothing(len(path.quat))
+        result.bands[:3, 0] = weight
+        result.gradient[:3] = weight * away
+        result.present[:3] = weight * (away * away).sum(axis=1) / 2
+        return result
 
-    def _add_zooming(
-        self, path: NodePath, bands: Floats, gradient: Floats, present: Floats
-    ) -> None:
-        """Add Σ price ζ + ½ w |differences of ζ|², and a little damping of its steps."""
+    def zooming(self, path: NodePath) -> Quadratic:
+        """Return Σ price ζ + ½ w |differences of ζ|², and a little damping of its steps."""
         zoom_px = self.radius * path.log_zoom
-        n = len(zoom_px)
+        n, result = len(zoom_px), _nothing(len(zoom_px))
         weights = {2: np.full(n - 2, _ZOOM_JERK * _ACCELERATION), 3: np.full(n - 3, _ZOOM_JERK)}
         force, value = _forces(weights, np.diff(zoom_px)[:, None])
-        gradient[3] += np.diff(-force[:, 0], prepend=0.0, append=0.0) + self.price
-        bands[3] += _bands(weights, n)
-        bands[3, 0] += _ZOOM_DAMPING * self.price
-        present[3] += value[0] + self.price * zoom_px.sum()
+        result.bands[3] = _bands(weights, n)
+        result.bands[3, 0] += _ZOOM_DAMPING * self.price
+        result.gradient[3] = np.diff(-force[:, 0], prepend=0.0, append=0.0) + self.price
+        result.present[3] = value[0] + self.price * zoom_px.sum()
+        return result
 
-    def _level(self, path: NodePath, up: Floats) -> tuple[Floats, Floats, float]:
-        """Return blocks (4, 4, N), gradient (3, N) and value of Σ ½ w (focal u_x)².
+    def tilt(self, path: NodePath, up: Floats) -> Quadratic:
+        """Return Σ ½ w (focal τ)², τ = e_x u_y − e_y u_x with e = `upright` and u = V_kᵀ up.
 
-        u = V_kᵀ up is level where its x vanishes; a turn changes it by u × δ:
-        du_x = u_y δ_z − u_z δ_y. Looking straight up or down, no roll is level and none is asked.
+        Level is where the picture's part of u points along e. A turn changes u by u × δ, so
+        dτ = u_z (e_x δ_x + e_y δ_y) − (e_x u_x + e_y u_y) δ_z. Looking straight up or down, no roll
+        is level and none is asked.
         """
         x, y, z = rotate(conjugate(path.quat), up).T
-        slope = np.stack([np.zeros_like(x), -z, y])
-        blocks = np.zeros((4, 4, len(x)))
+        e_x, e_y = self.upright
+        slope = np.stack([e_x * z, e_y * z, -(e_x * x + e_y * y)])
+        tilted = self.focal * (e_x * y - e_y * x)
+        result, blocks = _nothing(len(x)), np.zeros((4, 4, len(x)))
         blocks[:3, :3] = _LEVEL * slope[:, None] * slope[None]
-        tilt = self.focal * x
-        return blocks, _LEVEL * tilt * slope, _LEVEL * float(tilt @ tilt) / 2
+        result.gradient[:3] = _LEVEL * tilted * slope
+        result.present[2] = _LEVEL * float(tilted @ tilted) / 2
+        return replace(result, blocks=blocks)
+
+
+def _nothing(n: int) -> Quadratic:
+    return Quadratic(np.zeros((4, 4, n)), np.zeros((4, n)), np.zeros(4))
 
 
 def _bands(weights: dict[int, Floats], n: int) -> Floats:

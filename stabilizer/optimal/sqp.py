@@ -4,12 +4,13 @@ import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 from gyro_data.checks import Bools, Floats
-from gyro_data.quaternions import conjugate, continuous, from_rotvec, multiply, normalize, to_rotvec
+from gyro_data.quaternions import conjugate, from_rotvec, multiply, normalize, to_rotvec
 from stabilizer.interior_point import Program, Status, solve
-from stabilizer.optimal.border_rows import SUBSTEPS, BorderRows, Watched
-from stabilizer.optimal.cost import NodePath, PathCost, Quadratic
+from stabilizer.optimal.border_rows import BorderRows, Watched
+from stabilizer.optimal.cost import STEP, NodePath, PathCost, Quadratic
 
 LOG = logging.getLogger(__name__)
 
@@ -24,6 +25,8 @@ _ROOM = 1.0  # px that a pinned node may think it has: it cannot move anyway
 class Window:
     """The nodes of a window and what bounds them."""
 
+    t: Floats
+    """(N,) s"""
     border: BorderRows
     """At `SUBSTEPS` instants per node."""
     quat_measured: Floats
@@ -49,7 +52,7 @@ def optimise(
     is solved and the path moves: V ← V exp(δ). The worth is −∂cost/∂(zoom px) by the multipliers
     (the envelope theorem): with a fixed zoom it says what a larger one would save.
     """
-    path, n_rounds, watched, duals = start, 0, None, None
+    path, watched, duals = start, None, None
     worth = np.zeros(len(start.log_zoom))
     for n_rounds in range(1, cost.restlessness.rounds + _EXTRA_ROUNDS + 1):
         quadratic = cost.around(path, window.quat_measured, window.up, n_rounds - 1)
@@ -68,37 +71,22 @@ def optimise(
         path = _moved(path, cost, step)
         if n_rounds >= cost.restlessness.rounds and np.abs(step).max() < _SETTLED:
             break
-    LOG.debug("window of %d nodes: %d rounds", len(worth), n_rounds)
+    else:
+        LOG.info("%.0f s of path: not settled after %d rounds", len(worth) * STEP, n_rounds)
     return path, worth
 
 
-def instants(path: NodePath) -> NodePath:
-    """Return the path at `SUBSTEPS` instants per node, by Catmull-Rom interpolation."""
-    share = np.arange(SUBSTEPS) / SUBSTEPS
-    weights = np.stack(
-        [
-            share * (-0.5 + share * (1.0 - 0.5 * share)),
-            1.0 + share**2 * (-2.5 + 1.5 * share),
-            share * (0.5 + share * (2.0 - 1.5 * share)),
-            share**2 * (-0.5 + 0.5 * share),
-        ],
-        axis=-1,
-    )  # (S, 4)
-    values = np.column_stack([continuous(path.quat), path.log_zoom])
-    padded = np.concatenate(
-        [2 * values[:1] - values[1:2], values, 2 * values[-1:] - values[-2:-1], values[-1:]]
-    )
-    n = len(values)
-    between = sum(weights[None, :, k, None] * padded[k : k + n, None] for k in range(4))
-    flat = np.asarray(between).reshape(n * SUBSTEPS, 5)
-    return NodePath(normalize(flat[:, :4]), flat[:, 4])
+def sampled(t_nodes: Floats, path: NodePath, t: Floats) -> NodePath:
+    """Return the path at times `t` (n,) s by cubic splines through its nodes."""
+    values = CubicSpline(t_nodes, path.values)(t)
+    return NodePath(normalize(values[:, :4]), values[:, 4])
 
 
 def _inequalities(
     window: Window, cost: PathCost, path: NodePath, watched: Watched | None
 ) -> tuple[Floats, Floats, Watched]:
     """Return rows (M, 4, N) and bounds (M, N), variables in px; the last two limit the zoom."""
-    at = instants(path)
+    at = sampled(window.t, path, window.border.t)
     rows, bounds, watched = window.border.linearised(at.quat, at.log_zoom, watched)
     rows[:, :3] /= cost.focal
     rows[:, 3] /= cost.radius

@@ -8,14 +8,16 @@ from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats
 from stabilizer.border import BorderCheck, chunks
-from stabilizer.crop import CALM_TIME, TOLERANCE, CroppedPath, calm, pull
-from stabilizer.optimal.border_rows import BorderModel
+from stabilizer.crop import CALM_TIME, TOLERANCE, CroppedPath, ZoomRange, calm_above, exceeds, pull
+from stabilizer.errors import StabilizerError
+from stabilizer.optimal.border_model import BorderModel
+from stabilizer.optimal.border_rows import BorderRows
 from stabilizer.path import CameraPath
 
 LOG = logging.getLogger(__name__)
 
 _PER_EDGE = 16
-_KNOTS = 33  # a readout of 33 ms is known every millisecond
+_KNOT_INTERVAL = 1e-3  # s
 _DOUBT = 0.1  # px at 1080 lines within which the quick check may err
 _CHUNK_FRAMES = 1024
 _ABOVE = 1e-6  # ratio by which a zoom found by iteration is exceeded
@@ -44,9 +46,10 @@ def keep_inside(
 ) -> CroppedPath:
     """Return the path with every frame's border inside the source picture.
 
-    A frame that fails gets a little more zoom, with its neighbours, up to `limit` (F,); if that is
-    not enough the path is pulled to the measured one, and only if even that needs it the limit is
-    exceeded. With a `fixed` zoom all frames get more, or none.
+    A frame that fails gets a little more zoom, with its neighbours, up to `limit` (F,), at which
+    the measured path is inside; if that is not enough the path is pulled to the measured one, with
+    that zoom. With a `fixed` zoom all frames get more, or none. Raises StabilizerError if a frame
+    is outside in spite of all.
     """
     frames = _Frames(t, quat, zoom, margins(border, t, quat, zoom))
     if frames.outside.any():
@@ -59,25 +62,50 @@ def keep_inside(
         frames = _zoomed(border, frames, limit, fixed)
     if frames.outside.any():
         frames = _pulled(border, frames)
-    if frames.outside.any():  # not even the measured path fits
-        frames = _zoomed(border, frames, np.full(len(t), np.inf), fixed)
+    if frames.outside.any():  # where the measured path needs more zoom than the solution had
+        frames = _zoomed(border, frames, limit, fixed)
+    if frames.outside.any():
+        raise StabilizerError(
+            f"the border cannot be kept out of the picture at {t[frames.outside][0]:.3f} s: check "
+            "the camera's readout time and lens, and the log's units"
+        )
     virtual = CameraPath(t, Rotation.from_quat(frames.quat))
     return CroppedPath(virtual, frames.zoom, frames.margin)
 
 
 def margins(border: BorderCheck, t: Floats, quat: Floats, zoom: Floats) -> Floats:
-    """Return by how many px the worst border point of each frame is inside (F,).
+    """Return by how many px, at least, the worst border point of each frame is inside (F,).
 
     A quick check that allows for what lies between its points settles most frames; those within
     `_DOUBT` of the edge are judged by the exact map on the dense border.
     """
-    model = BorderModel(border, per_edge=_PER_EDGE, n_knots=_KNOTS)
+    model = BorderModel(border, per_edge=_PER_EDGE, knot_interval=_KNOT_INTERVAL)
     parts = chunks(len(t), _CHUNK_FRAMES)
-    quick = np.concatenate([model.at(t[k]).margins(quat[k], np.log(zoom[k])) for k in parts])
-    margin = quick / model.px
+    quick = np.concatenate(
+        [BorderRows(model, t[k]).margins(quat[k], np.log(zoom[k])) for k in parts]
+    )
+    margin = quick / model.scale
     doubtful = quick < _DOUBT
     margin[doubtful] = border.margin(t[doubtful], quat[doubtful], zoom[doubtful])
     return margin
+
+
+def needed_zoom(border: BorderCheck, t: Floats, zoom: ZoomRange) -> Floats:
+    """Return `zoom.high` (F,), or where the measured path itself needs more, that.
+
+    It rises and falls within a second; a fixed zoom is the largest throughout. That more is needed
+    is said, or refused if the range is strict.
+    """
+    quat = border.measured.quat_at(t)
+    limit = np.full(len(t), zoom.high)
+    outside = margins(border, t, quat, limit) < -TOLERANCE
+    if not outside.any():
+        return limit
+    limit[outside] = np.maximum(
+        limit[outside], border.required_zoom(t[outside], quat[outside]) * (1 + _ABOVE)
+    )
+    exceeds(zoom, float(limit.max()))
+    return np.full(len(t), limit.max()) if zoom.fixed else calm_above(limit, t)
 
 
 def _zoomed(border: BorderCheck, frames: _Frames, limit: Floats, fixed: bool) -> _Frames:
@@ -86,7 +114,7 @@ def _zoomed(border: BorderCheck, frames: _Frames, limit: Floats, fixed: bool) ->
     missing = np.zeros(len(frames.t))
     needed = border.required_zoom(frames.t[k], frames.quat[k]) * (1 + _ABOVE)
     missing[k] = np.maximum(np.log(needed / frames.zoom[k]), 0.0)
-    more = np.full(len(missing), missing.max()) if fixed else -calm(-missing, frames.t)
+    more = np.full(len(missing), missing.max()) if fixed else calm_above(missing, frames.t)
     if fixed and (frames.zoom * np.exp(more) > limit * (1 + _ABOVE)).any():
         return frames
     zoom = np.maximum(frames.zoom, np.minimum(frames.zoom * np.exp(more), limit))
