@@ -16,7 +16,7 @@ ORDER = {
     "conditioning integration gravity",
     "stabilizer": "errors new_files archive lens camera sync path convolution warp interior_point "
     "border crop optimal smoothing plan plan_file motion_table video filters remap flow "
-    "tracks synchronization quality facts simulate report pipeline cli __main__",
+    "tracks synchronization sync_file quality facts simulate report pipeline cli __main__",
 }
 ALLOWED = {  # package: where it may be imported
     "av": "video",
