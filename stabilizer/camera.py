@@ -4,6 +4,7 @@ Pixels are (x, y), the centre of the top-left pixel is (0, 0). Row times refer t
 """
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from os import PathLike
@@ -162,6 +163,7 @@ _OPTIONAL_KEYS = (
     "imu_orientation",
     "R_body_cam",
     "note",
+    "standard_errors",
 )
 _LARGEST_FILE = 1 << 20  # bytes
 
@@ -171,24 +173,51 @@ def load_camera(path: str | PathLike[str]) -> Camera:
 
     Raises StabilizerError that names the file and the key that is missing, unknown or wrong.
     """
-    try:
-        if Path(path).stat().st_size > _LARGEST_FILE:
-            raise StabilizerError(f"{path}: over 1 MB is no camera file")
-        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise StabilizerError(f"{path}: cannot read camera file: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise StabilizerError(f"{path}: not a camera JSON file: {error}") from error
+    content = _content_of(path)
     try:
         return camera_from_dict(content)
     except (TypeError, ValueError, OverflowError) as error:
         raise StabilizerError(f"{path}: {error}") from error
 
 
-def save_camera(camera: Camera, path: str | PathLike[str]) -> None:
-    """Write a camera JSON file, see `camera_to_dict` for its keys."""
-    content = json.dumps(camera_to_dict(camera), indent=2)
-    Path(path).write_text(content + "\n", encoding="utf-8")
+def given_keys(path: str | PathLike[str]) -> frozenset[str]:
+    """Return the keys that a camera file has; `load_camera` takes usual values for the others.
+
+    Raises StabilizerError that names the file if there are none.
+    """
+    content = _content_of(path)
+    return frozenset(content if isinstance(content, dict) else ())
+
+
+def _content_of(path: str | PathLike[str]) -> Any:
+    try:
+        if Path(path).stat().st_size > _LARGEST_FILE:
+            raise StabilizerError(f"{path}: over 1 MB is no camera file")
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise StabilizerError(f"{path}: cannot read camera file: {error.strerror}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StabilizerError(f"{path}: not a camera JSON file: {error}") from error
+
+
+def save_camera(
+    camera: Camera,
+    path: str | PathLike[str],
+    *,
+    unknown: Collection[str] = (),
+    standard_errors: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a camera JSON file, see `camera_to_dict` for its keys.
+
+    Args:
+        unknown: keys to leave out, for they are only assumed (see `given_keys`).
+        standard_errors: by key: fx fy cx cy (px), readout_time (s), R_body_cam (rad about the
+            camera's axes) and coefficients of the lens by name; for the reader, not the program.
+    """
+    content = {k: v for k, v in camera_to_dict(camera).items() if k not in unknown}
+    if standard_errors is not None:
+        content["standard_errors"] = dict(standard_errors)
+    Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 def camera_to_dict(camera: Camera) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stabilizer.camera import Camera, ReadoutDirection, load_camera, save_camera
+from stabilizer.camera import Camera, ReadoutDirection, given_keys, load_camera, save_camera
 from stabilizer.errors import StabilizerError
 from stabilizer.lens import Fisheye, OpenCV
 
@@ -147,3 +147,17 @@ def test_a_missing_or_huge_camera_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "huge.json").write_bytes(b" " * (2 << 20))
     with pytest.raises(StabilizerError, match="over 1 MB"):
         load_camera(tmp_path / "huge.json")
+
+
+def test_a_camera_file_tells_what_is_given_and_keeps_standard_errors(tmp_path: Path) -> None:
+    path = tmp_path / "camera.json"
+    camera = Camera.from_focal(640, 360, 480.0, readout_time=0.01)
+    save_camera(camera, path, unknown=["readout_time", "readout_direction"])
+    assert {"fx", "imu_orientation"} <= given_keys(path)
+    assert not {"readout_time", "readout_direction"} & given_keys(path)
+    assert load_camera(path).readout_time == 0
+    save_camera(camera, path, standard_errors={"fx": 0.5})
+    assert json.loads(path.read_text())["standard_errors"] == {"fx": 0.5}
+    assert load_camera(path).readout_time == 0.01
+    with pytest.raises(StabilizerError, match=r"none\.json: cannot read"):
+        given_keys(tmp_path / "none.json")

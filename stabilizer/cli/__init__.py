@@ -12,13 +12,14 @@ from typing import Annotated, NoReturn
 import typer
 
 from gyro_data.errors import GyroDataError
-from stabilizer.cli import info, plan, simulate, stabilize
+from stabilizer.cli import info, plan, simulate, stabilize, sync
 from stabilizer.cli.grouping import grouped
+from stabilizer.cli.syncing import SyncRefused
 from stabilizer.errors import StabilizerError
 
 __all__ = ["app", "main"]
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT, SYNC_FAILED, INTERRUPTED = 2, 3, 130
 
 _ARGUMENT_ERROR = re.compile(r"[\w\[\] ]+: expected ")
 """How every check of an argument begins its message; other ValueErrors are bugs of ours."""
@@ -29,12 +30,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (stabilize.stabilize, plan.plan, info.info, simulate.simulate):
+for command in (stabilize.stabilize, plan.plan, sync.sync, info.info, simulate.simulate):
     app.command()(grouped(command))
 
 
 def main() -> None:
-    """Run the program: 0 done, 2 bad input or usage (one line on stderr), 130 interrupted."""
+    """Run the program: 0 done, 2 bad input or usage, 3 not synchronized, 130 interrupted.
+
+    All but 0 with one line on stderr.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
@@ -42,6 +46,8 @@ def main() -> None:
         if not error.format_message():  # help was asked for by giving no command
             sys.exit(BAD_INPUT)
         _fail(f"{error.format_message()} (see --help)", BAD_INPUT)
+    except SyncRefused as error:
+        _fail(str(error), SYNC_FAILED)
     except OSError as error:
         _fail(f"{error.filename or 'output'}: {error.strerror}", BAD_INPUT)
     except (GyroDataError, StabilizerError) as error:

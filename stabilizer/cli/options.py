@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 
-_IN_LOG, _IN_CAMERA, _IN_PLAN, _IN_OUTPUT = "Gyro log", "Camera", "Stabilization", "Output"
+_IN_LOG, _IN_SYNC, _IN_CAMERA = "Gyro log", "Synchronization", "Camera"
+_IN_PLAN, _IN_OUTPUT = "Stabilization", "Output"
 
 Video = Annotated[Path, typer.Argument(help="The shaky video.", show_default=False)]
+Log = Annotated[Path, typer.Argument(help="Its gyro log.", show_default=False)]
 
 
 @dataclass(frozen=True)
@@ -51,24 +53,46 @@ class CameraOptions:
 
 @dataclass(frozen=True)
 class SyncOptions:
-    """How the log fits the video."""
+    """How the log fits the video, as far as it is known."""
 
     delay: Annotated[
-        float, typer.Option(help="The log's time at video time 0, s.", rich_help_panel=_IN_LOG)
-    ] = 0.0
+        float | None,
+        typer.Option(help="The log's time at video time 0, s.", rich_help_panel=_IN_SYNC),
+    ] = None
     clock_skew: Annotated[
-        float,
+        float | None,
         typer.Option(
-            help="How much faster the log's clock runs (1e-6: 1 ppm).", rich_help_panel=_IN_LOG
+            help="How much faster the log's clock runs (1e-6: 1 ppm).", rich_help_panel=_IN_SYNC
         ),
-    ] = 0.0
+    ] = None
     drift: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="Constant bias of the gyro, rad/s, in the log's axes: X,Y,Z.",
-            rich_help_panel=_IN_LOG,
+            rich_help_panel=_IN_SYNC,
         ),
-    ] = "0,0,0"
+    ] = None
+
+
+@dataclass(frozen=True)
+class SyncSource:
+    """Where the sync comes from if not from the clip itself."""
+
+    sync: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of the sync command: camera, clocks and drift; the clip is not looked at.",
+            rich_help_panel=_IN_SYNC,
+        ),
+    ] = None
+    no_sync: Annotated[
+        bool,
+        typer.Option(
+            "--no-sync",
+            help="Do not look at the clip: what is not given of the clocks is 0, as with --delay.",
+            rich_help_panel=_IN_SYNC,
+        ),
+    ] = False
 
 
 @dataclass(frozen=True)
@@ -146,7 +170,8 @@ class PlanOptions:
         bool,
         typer.Option(
             "--strict",
-            help="Refuse a clip that needs more than --max-zoom, instead of zooming on.",
+            help="Refuse what is else a warning: a clip that needs more than --max-zoom, and a "
+            "sync that is not sure.",
             rich_help_panel=_IN_PLAN,
         ),
     ] = False
@@ -169,7 +194,7 @@ class SpanOptions:
 
 
 @dataclass(frozen=True)
-class Request(SpanOptions, PlanOptions, TableOptions, SyncOptions, CameraOptions):
+class Request(SpanOptions, PlanOptions, TableOptions, SyncSource, SyncOptions, CameraOptions):
     """Everything that a plan is made of besides the video and its log."""
 
     @property

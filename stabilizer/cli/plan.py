@@ -1,18 +1,13 @@
 """`stabilizer plan`: what `stabilize` would do, told, drawn or kept, and no video."""
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
-from stabilizer.cli.options import Overwrite, PlanFiles, Request, Video
+from stabilizer.cli.options import Log, Overwrite, PlanFiles, Request, Video
 from stabilizer.cli.planning import check_plan_files, made_plan, write_plan_files, zoom_limit
 from stabilizer.cli.show import summary
 
 
 def plan(
     video: Video,
-    log: Annotated[Path, typer.Argument(help="Its gyro log.", show_default=False)],
+    log: Log,
     request: Request,
     files: PlanFiles,
     overwrite: Overwrite = False,
@@ -23,10 +18,10 @@ def plan(
     """
     from stabilizer.video import probe
 
-    inputs = [path for path in (video, log, request.camera) if path is not None]
+    inputs = [path for path in (video, log, request.camera, request.sync) if path is not None]
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
     made = made_plan(probe(video), log, request)
-    written = write_plan_files(made, files)
-    print(f"{video}: planned, {summary(made, zoom_limit(request))}")
+    written = write_plan_files(made.plan, files)
+    print(f"{video}: planned, {summary(made.plan, zoom_limit(request), made.synchronized)}")
     for path in written:
         print(f"{path}: written")

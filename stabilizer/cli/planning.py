@@ -2,32 +2,44 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from stabilizer.cli.options import PlanFiles, Request
-from stabilizer.cli.values import chosen_smoother, described_camera, parsed_numbers, parsed_zoom
+from stabilizer.cli.options import PlanFiles, Request, TableOptions
+from stabilizer.cli.syncing import aligned
+from stabilizer.cli.values import chosen_smoother, parsed_zoom
 
 if TYPE_CHECKING:
+    from gyro_data import GyroLog
     from stabilizer.plan import Plan
     from stabilizer.video import VideoInfo
 
 
-def made_plan(info: "VideoInfo", log: Path, request: Request) -> "Plan":
-    """Return the plan that the options ask for."""
-    import gyro_data
+class MadePlan(NamedTuple):
+    """A plan, and what a summary says of the sync behind it."""
+
+    plan: "Plan"
+    synchronized: str | None
+
+
+def made_plan(info: "VideoInfo", log: Path, request: Request) -> MadePlan:
+    """Return the plan that the options ask for; SyncRefused where clip and log do not fit."""
+    from stabilizer.crop import ZoomRange
     from stabilizer.pipeline import plan_video
+    from stabilizer.warp import check_interpolation
 
     smoother = chosen_smoother(request)
-    pixel_aspect = float(info.sample_aspect_ratio)
-    return plan_video(
+    # wrong options are told before the clip is looked at
+    ZoomRange.of(parsed_zoom(request.zoom), max_zoom=request.max_zoom, strict=request.strict)
+    check_interpolation(request.interpolation)
+    samples = read_log(log, request)
+    alignment = aligned(info, samples, log, request)
+    plan = plan_video(
         info,
-        gyro_data.read(
-            log, time_unit=request.time_unit, rate_unit=request.rate_unit, columns=request.columns
-        ),
-        camera=described_camera(request, (info.width, info.height), pixel_aspect=pixel_aspect),
-        delay=request.delay,
-        clock_skew=request.clock_skew,
-        drift=parsed_numbers("drift", request.drift, 3),
+        samples,
+        camera=alignment.camera,
+        delay=alignment.sync.delay,
+        clock_skew=alignment.sync.clock_skew,
+        drift=alignment.drift,
         smoother=smoother,
         zoom=parsed_zoom(request.zoom),
         max_zoom=request.max_zoom,
@@ -35,6 +47,16 @@ def made_plan(info: "VideoInfo", log: Path, request: Request) -> "Plan":
         interpolation=request.interpolation,
         start=request.start,
         end=request.end,
+    )
+    return MadePlan(plan, alignment.told)
+
+
+def read_log(log: Path, table: TableOptions) -> "GyroLog":
+    """Return the log, read as the options say."""
+    import gyro_data
+
+    return gyro_data.read(
+        log, time_unit=table.time_unit, rate_unit=table.rate_unit, columns=table.columns
     )
 
 

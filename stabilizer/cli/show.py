@@ -9,8 +9,11 @@ if TYPE_CHECKING:
     from stabilizer.plan import Plan
 
 
-def summary(plan: "Plan", limit: float | None = None) -> str:
-    """Return the plan in one line: frames, zoom and whether it reaches `limit`, margin, gaps."""
+def summary(plan: "Plan", limit: float | None = None, synchronized: str | None = None) -> str:
+    """Return the plan in one line: frames, zoom and whether it reaches `limit`, margin, gaps.
+
+    `synchronized` is what there is to say of the sync.
+    """
     n_frames, largest = len(plan.frame_times), plan.zoom.max()
     missing = n_frames - int(plan.covered.sum())
     reached = limit is not None and largest > limit - 5e-4  # shown with three decimals
@@ -22,6 +25,8 @@ def summary(plan: "Plan", limit: float | None = None) -> str:
     ]
     if missing:
         parts.append(f"{missing} frames without motion data, where the picture is unstabilized")
+    if synchronized is not None:
+        parts.append(synchronized)
     return ", ".join(parts)
 
 
@@ -63,6 +68,18 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
             bar.update(task, completed=n_done, total=n_all, visible=True)
 
         yield update
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Show on a terminal that something takes its time, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(what):
+        yield
 
 
 def print_table(title: str, facts: dict[str, Any]) -> None:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stabilizer.cli.options import Overwrite, PictureOptions, PlanFiles, Request, Video
-from stabilizer.cli.planning import check_plan_files, made_plan, write_plan_files, zoom_limit
+from stabilizer.cli.planning import (
+    MadePlan,
+    check_plan_files,
+    made_plan,
+    write_plan_files,
+    zoom_limit,
+)
 from stabilizer.cli.show import progress_bar, summary
 from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
-    from stabilizer.plan import Plan
     from stabilizer.video import VideoInfo
 
 
@@ -45,7 +50,8 @@ def stabilize(
     from stabilizer.video import Encoding, check_output, probe
 
     began = time.perf_counter()
-    inputs = [path for path in (video, log, request.camera, plan_file) if path is not None]
+    told = (video, log, request.camera, request.sync, plan_file)
+    inputs = [path for path in told if path is not None]
     check_output(output, inputs=inputs, overwrite=overwrite)
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
     if dry_run and files != PlanFiles():
@@ -55,7 +61,7 @@ def stabilize(
     encoding = Encoding(crf=pictures.crf, preset=pictures.preset)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(video)
-    plan = _plan(info, log, plan_file, request)
+    plan, synchronized = _plan(info, log, plan_file, request)
     done, written = "not written (dry run)", []
     if not dry_run:
         with progress_bar("rendering") as progress:
@@ -71,12 +77,12 @@ def stabilize(
         written = write_plan_files(plan, files)
         done = f"written in {time.perf_counter() - began:.1f} s"
     limit = zoom_limit(request) if plan_file is None else None
-    print(f"{output}: {done}, {summary(plan, limit)}")
+    print(f"{output}: {done}, {summary(plan, limit, synchronized)}")
     for path in written:
         print(f"{path}: written")
 
 
-def _plan(info: "VideoInfo", log: Path | None, file: Path | None, request: Request) -> "Plan":
+def _plan(info: "VideoInfo", log: Path | None, file: Path | None, request: Request) -> MadePlan:
     """Return the plan of the file, or that of the log; both or none are refused."""
     if file is None:
         if log is None:
@@ -87,4 +93,4 @@ def _plan(info: "VideoInfo", log: Path | None, file: Path | None, request: Reque
         raise StabilizerError(f"{file}: a plan decides everything; leave out {', '.join(unneeded)}")
     from stabilizer.plan_file import load_plan
 
-    return load_plan(file)
+    return MadePlan(load_plan(file), None)

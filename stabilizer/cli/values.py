@@ -1,6 +1,5 @@
 """From the text of options to the values that the library takes."""
 
-import logging
 from math import radians
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,6 @@ from stabilizer.errors import StabilizerError
 if TYPE_CHECKING:
     from stabilizer.camera import Camera
     from stabilizer.smoothing import Smoother
-
-LOG = logging.getLogger(__name__)
 
 _OTHER_NAMES = {"smoothness": ("time_constant",), "weights": ("axis_weights",)}
 """What smoothers call an option."""
@@ -101,8 +98,6 @@ def described_camera(
     else:
         camera = _camera_of_view(options, size)
         camera = replace(camera, fy=camera.fx * pixel_aspect)
-        if options.readout is None:
-            LOG.warning("no --readout is given: taken as 0, a global shutter; few cameras have one")
     return replace(camera, **_overrides(options))
 
 

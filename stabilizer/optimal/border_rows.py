@@ -9,11 +9,13 @@ from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats
 from gyro_data.quaternions import conjugate, multiply, normalize
+from stabilizer.border import LARGEST_ZOOM
 from stabilizer.optimal.border_model import BEYOND, BorderModel, Indices
 
 SUBSTEPS = 2
 """Instants per node at which the border is watched."""
 
+_HALVINGS = 20  # of log zoom
 _FARTHEST = 1e4  # px; stands for points that the lens does not show
 
 Watched = tuple[Indices, Indices]
@@ -104,6 +106,31 @@ class BorderRows:
             bend = np.abs(np.diff(around[..., edge * n : (edge + 1) * n + 1], n=2, axis=-1))
             bulge = np.maximum(bulge, bend.max(axis=(0, 2)))
         return np.asarray(sides.min(axis=(0, 2)) - bulge / 4 - self.doubt)
+
+    def measured_log_zoom(self, least: float) -> Floats:
+        """Return the log zooms (I,), at least `least`, with which the measured path is inside.
+
+        By bisection of `margins`: a little more than is needed. inf where no zoom is enough.
+        """
+        low = np.full(len(self.t), least)
+        high = low.copy()
+        k = np.flatnonzero(self.margins(self.quat_measured, low) < 0)
+        if not len(k):
+            return high
+        some = self.of(k)
+        below, above = low[k], np.full(len(k), np.log(LARGEST_ZOOM))
+        hopeless = some.margins(some.quat_measured, above) < 0
+        for _ in range(_HALVINGS):
+            middle = (below + above) / 2
+            inside = some.margins(some.quat_measured, middle) >= 0
+            below, above = np.where(inside, below, middle), np.where(inside, middle, above)
+        high[k] = np.where(hopeless, np.inf, above)
+        return high
+
+    def of(self, k: Indices) -> "BorderRows":
+        """Return the rows of some of the instants."""
+        until = -np.inf if self.unseen[k].all() else float(self.t[~self.unseen].max())
+        return BorderRows(self.model, self.t[k], until=until)
 
     def linearised(
         self, quat_virtual: Floats, log_zoom: Floats, before: "Watched | None"

@@ -17,7 +17,6 @@ _JOINED = 3  # nodes of the past that a window continues: position, velocity and
 _FEWEST = 8  # nodes: third differences need four
 _CUT = 1.0  # s without a frame: what follows is another shot
 _START_LOG_ZOOM = np.log(1.2)
-_HALVINGS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,25 +69,10 @@ def zoom_limit(shot: Shot, high: float) -> Floats:
     Where it needs more the limit rises and falls within a second.
     """
     log_high = float(np.log(high))
-    parts = [_needed(shot, part, log_high) for part in chunks(len(shot.t), _COMMITTED)]
-    limit = np.concatenate(parts)
+    parts = (shot.rows(part) for part in chunks(len(shot.t), _COMMITTED))
+    limit = np.concatenate([rows.measured_log_zoom(log_high) for rows in parts])
+    limit = np.minimum(limit, np.log(LARGEST_ZOOM)).reshape(-1, SUBSTEPS).max(axis=1)
     return calm_above(limit, shot.t) if limit.max() > log_high else limit
-
-
-def _needed(shot: Shot, part: slice, log_high: float) -> Floats:
-    """Return `log_high` or, where that is too little for the measured path, what it needs (n,)."""
-    rows = shot.rows(part)
-    high = np.full(len(rows.t), log_high)
-    outside = np.flatnonzero(rows.margins(rows.quat_measured, high) < 0)
-    if len(outside):
-        rows = BorderRows(shot.model, rows.t[outside], until=shot.frame_times[-1])
-        below, above = high[outside], np.full(len(outside), np.log(LARGEST_ZOOM))
-        for _ in range(_HALVINGS):
-            middle = (below + above) / 2
-            inside = rows.margins(rows.quat_measured, middle) >= 0
-            below, above = np.where(inside, below, middle), np.where(inside, middle, above)
-        high[outside] = above
-    return np.asarray(high.reshape(-1, SUBSTEPS).max(axis=1))
 
 
 def solve_shot(

@@ -22,6 +22,8 @@ _ZOOM_JERK = 1e3  # zooming draws more attention than turning
 _ZOOM_DAMPING = 1e-6  # of the price: keeps the Hessian definite, a step of 100 px costs nothing
 _LEVEL = 1e-4  # weight of roll: a level horizon is found within about a second
 
+_STEEP = (0.17, 0.5)  # cosine of the pitch, 80° to 60°, over which a horizon begins to count
+
 _DIFFERENCES = {
     1: np.array([-1.0, 1.0]),
     2: np.array([1.0, -2.0, 1.0]),
@@ -188,17 +190,19 @@ class PathCost:
         """Return Σ ½ w (focal τ)², τ = e_x u_y − e_y u_x with e = `upright` and u = V_kᵀ up.
 
         Level is where the picture's part of u points along e. A turn changes u by u × δ, so
-        dτ = u_z (e_x δ_x + e_y δ_y) − (e_x u_x + e_y u_y) δ_z. Looking straight up or down, no roll
-        is level and none is asked.
+        dτ = u_z (e_x δ_x + e_y δ_y) − (e_x u_x + e_y u_y) δ_z. The weight fades where the camera
+        looks up or down: there no roll is level.
         """
         x, y, z = rotate(conjugate(path.quat), up).T
         e_x, e_y = self.upright
         slope = np.stack([e_x * z, e_y * z, -(e_x * x + e_y * y)])
         tilted = self.focal * (e_x * y - e_y * x)
+        steep, flat = _STEEP
+        weight = _LEVEL * np.clip((np.hypot(x, y) - steep) / (flat - steep), 0.0, 1.0)
         result, blocks = _nothing(len(x)), np.zeros((4, 4, len(x)))
-        blocks[:3, :3] = _LEVEL * slope[:, None] * slope[None]
-        result.gradient[:3] = _LEVEL * tilted * slope
-        result.present[2] = _LEVEL * float(tilted @ tilted) / 2
+        blocks[:3, :3] = weight * slope[:, None] * slope[None]
+        result.gradient[:3] = weight * tilted * slope
+        result.present[2] = float((weight * tilted) @ tilted) / 2
         return replace(result, blocks=blocks)
 
 

@@ -15,6 +15,8 @@ from stabilizer.optimal.cost import STEP, NodePath, PathCost, Quadratic
 LOG = logging.getLogger(__name__)
 
 _EXTRA_ROUNDS = 8  # beyond those that a cost needs in any case
+_FREE_ROUNDS = 2  # more, before steps are damped
+_DAMPING = 1e-3  # of the price: at first, a step of 50 px costs what 1 px of zoom does
 _SETTLED = 1.0  # px: after a smaller step another round would move some hundredths
 _TOLERANCE = 1e-4  # relative error of the cost: far less than what the next round changes
 _PIN = 1e6  # Hessian of a turn that must not change
@@ -56,6 +58,9 @@ def optimise(
     worth = np.zeros(len(start.log_zoom))
     for n_rounds in range(1, cost.restlessness.rounds + _EXTRA_ROUNDS + 1):
         quadratic = cost.around(path, window.quat_measured, window.up, n_rounds - 1)
+        late = n_rounds - cost.restlessness.rounds - _FREE_ROUNDS
+        if late > 0:  # steps that do not shrink go to and fro where the cost is flat
+            quadratic.bands[:3, 0] += cost.price * _DAMPING * 4.0**late
         rows, bounds, watched = _inequalities(window, cost, path, watched)
         solution = solve(
             _program(window, quadratic, rows, bounds, n_variables=3 if fixed_zoom else 4),

@@ -79,7 +79,7 @@ def margins(border: BorderCheck, t: Floats, quat: Floats, zoom: Floats) -> Float
     A quick check that allows for what lies between its points settles most frames; those within
     `_DOUBT` of the edge are judged by the exact map on the dense border.
     """
-    model = BorderModel(border, per_edge=_PER_EDGE, knot_interval=_KNOT_INTERVAL)
+    model = _close_model(border)
     parts = chunks(len(t), _CHUNK_FRAMES)
     quick = np.concatenate(
         [BorderRows(model, t[k]).margins(quat[k], np.log(zoom[k])) for k in parts]
@@ -101,11 +101,15 @@ def needed_zoom(border: BorderCheck, t: Floats, zoom: ZoomRange) -> Floats:
     outside = margins(border, t, quat, limit) < -TOLERANCE
     if not outside.any():
         return limit
-    limit[outside] = np.maximum(
-        limit[outside], border.required_zoom(t[outside], quat[outside]) * (1 + _ABOVE)
-    )
+    model = _close_model(border)
+    for k in (np.flatnonzero(outside)[part] for part in chunks(int(outside.sum()), _CHUNK_FRAMES)):
+        limit[k] = np.exp(BorderRows(model, t[k]).measured_log_zoom(float(np.log(zoom.high))))
     exceeds(zoom, float(limit.max()))
     return np.full(len(t), limit.max()) if zoom.fixed else calm_above(limit, t)
+
+
+def _close_model(border: BorderCheck) -> BorderModel:
+    return BorderModel(border, per_edge=_PER_EDGE, knot_interval=_KNOT_INTERVAL)
 
 
 def _zoomed(border: BorderCheck, frames: _Frames, limit: Floats, fixed: bool) -> _Frames:
