@@ -45,8 +45,8 @@ def run_alone(*arguments: object) -> Done:
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def refused(done: Done, *words: str) -> None:
-    assert done.returncode == 2, done.stderr
+def refused(done: Done, *words: str, code: int = 2) -> None:
+    assert done.returncode == code, done.stderr
     assert done.stdout == ""
     assert done.stderr.count("\n") == 1, done.stderr
     assert done.stderr.startswith("stabilizer: error: ")

@@ -1,0 +1,157 @@
+"""Clocks and camera for a plan: as given, as saved, or as found by looking at the clip."""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stabilizer.cli.options import CameraOptions, Request, SyncOptions
+from stabilizer.cli.show import busy
+from stabilizer.cli.sync_text import camera_text, delay_text
+from stabilizer.cli.values import described_camera, parsed_numbers
+from stabilizer.errors import StabilizerError
+
+if TYPE_CHECKING:
+    from gyro_data import GyroLog
+    from stabilizer.camera import Camera
+    from stabilizer.sync import ClockSync
+    from stabilizer.synchronization import Known, Synchronization, Verdict
+    from stabilizer.video import VideoInfo
+
+LOG = logging.getLogger(__name__)
+
+_ASSUMED_HFOV = 65.0  # degrees: most phones' main camera; the search for it starts here
+
+
+class SyncRefused(Exception):
+    """The log cannot be synchronized with the video, or not surely enough; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class Alignment:
+    """What a plan needs to know of the clocks and the camera."""
+
+    camera: "Camera"
+    sync: "ClockSync"
+    drift: list[float]
+    """rad/s in the log's axes."""
+    told: str | None = None
+    """What a summary says of it; None where all was given."""
+
+
+def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> Alignment:
+    """Return the clocks and the camera that the options give, or that the clip tells.
+
+    `name` is the log's path. Raises SyncRefused where the clip does not tell.
+    """
+    if request.sync is not None:
+        return _saved(request.sync, info, request)
+    if request.no_sync or request.delay is not None:
+        return _given(info, request)
+    found, _ = found_sync(info, log, request, request)
+    what = f"{info.path}: with {name}"
+    remedy = " (--delay or --no-sync plans without)"
+    accept(found.verdict, what, strict=request.strict, remedy=remedy)
+    _report(found, request)
+    drift = found.drift.tolist()
+    return Alignment(found.camera, found.sync, drift, f"synchronized: {delay_text(found)}")
+
+
+def found_sync(
+    info: "VideoInfo", log: "GyroLog", camera: CameraOptions, clocks: SyncOptions
+) -> tuple["Synchronization", "Known"]:
+    """Return what the clip tells, and what the options told and it was not asked."""
+    from stabilizer.synchronization import synchronize
+
+    known = _known(camera, clocks)
+    if not known.focal:
+        camera = replace(camera, hfov=_ASSUMED_HFOV)
+    start = _described(camera, info).scaled_to(info.width, info.height)
+    with busy("synchronizing"):
+        return synchronize(info, log, start, known), known
+
+
+def accept(verdict: "Verdict", what: str, *, strict: bool, remedy: str = "") -> None:
+    """Raise SyncRefused for a sync that failed, or is not sure where `strict`; else warn of it.
+
+    `remedy` is what else can be done than the reasons say.
+    """
+    from stabilizer.synchronization import Confidence
+
+    reasons = "; ".join(verdict.reasons)
+    if verdict.confidence == Confidence.FAILED:
+        raise SyncRefused(f"{what}: cannot be synchronized: {reasons}{remedy}")
+    if verdict.confidence == Confidence.LOW and strict:
+        raise SyncRefused(f"{what}: --strict refuses low confidence: {reasons}{remedy}")
+    if verdict.confidence == Confidence.LOW:
+        LOG.warning("%s: synchronized with low confidence: %s", what, reasons)
+
+
+def _given(info: "VideoInfo", request: Request) -> Alignment:
+    from stabilizer.sync import ClockSync
+
+    camera = _described(request, info)
+    if request.camera is None and request.readout is None:
+        LOG.warning("no --readout is given: taken as 0, a global shutter; few cameras have one")
+    drift = parsed_numbers("drift", request.drift or "0,0,0", 3)
+    return Alignment(camera, ClockSync(request.delay or 0.0, request.clock_skew or 0.0), drift)
+
+
+def _saved(path: Path, info: "VideoInfo", request: Request) -> Alignment:
+    from stabilizer.sync_file import load_sync
+
+    decided = {f"--{name.replace('_', '-')}" for name in _decided_by_a_file()}
+    unneeded = [option for option in request.given if option in decided]
+    if unneeded:
+        raise StabilizerError(
+            f"{path}: a sync file decides camera and clocks; leave out {', '.join(unneeded)}"
+        )
+    saved = load_sync(path)
+    accept(saved.verdict, f"{path}: {info.path}", strict=request.strict)
+    return Alignment(
+        saved.camera, saved.sync, saved.drift.tolist(), f"synchronized: {delay_text(saved)}"
+    )
+
+
+def _decided_by_a_file() -> set[str]:
+    from dataclasses import fields
+
+    return {f.name for group in (CameraOptions, SyncOptions) for f in fields(group)} | {"no_sync"}
+
+
+def _described(options: CameraOptions, info: "VideoInfo") -> "Camera":
+    aspect = float(info.sample_aspect_ratio)
+    return described_camera(options, (info.width, info.height), pixel_aspect=aspect)
+
+
+def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":
+    """Return what the options tell; ValueError for numbers that cannot be."""
+    from gyro_data.checks import number
+    from stabilizer.camera import given_keys
+    from stabilizer.sync import ClockSync
+    from stabilizer.synchronization import Known
+
+    ClockSync(clocks.delay or 0.0, clocks.clock_skew or 0.0)  # checks them
+    drift = None
+    if clocks.drift is not None:
+        x, y, z = (number("drift", v) for v in parsed_numbers("drift", clocks.drift, 3))
+        drift = (x, y, z)
+    in_file = given_keys(camera.camera) if camera.camera is not None else frozenset[str]()
+    return Known(
+        delay=clocks.delay,
+        clock_skew=clocks.clock_skew,
+        drift=drift,
+        focal=any(given is not None for given in (camera.camera, camera.focal, camera.hfov)),
+        readout=camera.readout is not None or "readout_time" in in_file,
+        axes=camera.imu_orientation is not None
+        or bool({"imu_orientation", "R_body_cam"} & in_file),
+    )
+
+
+def _report(found: "Synchronization", request: Request) -> None:
+    """Warn of what had to be assumed."""
+    if [request.camera, request.focal, request.hfov] == [None] * 3:
+        LOG.warning("no camera is given; the clip tells: %s", camera_text(found.camera))
+    for name, what in (("focal", "focal length"), ("readout_time", "readout time")):
+        if name in found.kept:
+            LOG.warning("the clip does not tell the %s, which is taken as assumed", what)
