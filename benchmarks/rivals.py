@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_banded
 from scipy.ndimage import convolve1d, minimum_filter1d
+from scipy.optimize import brentq
 from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats
@@ -17,7 +18,6 @@ from gyro_data.quaternions import conjugate, continuous, multiply, normalize, to
 from stabilizer.border import BorderCheck, chunks
 from stabilizer.convolution import gaussian
 from stabilizer.crop import CroppedPath
-from stabilizer.optimal.search import decreasing_root
 from stabilizer.path import CameraPath
 from stabilizer.smoothing import Gaussian
 
@@ -28,8 +28,8 @@ _USUAL_SPEED = 10.0  # rad/s; above, both time constants grow: every crop can be
 _LEAST_SHARE = 0.5  # of the effect of speed in its second pass, where it already follows closely
 _SPARSE, _FINE = 2, 16  # border points per edge, while strengths are searched and at the end
 _ABOVE = 1e-5  # ratio by which the zoom exceeds what the border points need
-_TOLERANCE = 3e-4  # of the mean zoom
-_SOFTEST, _STRONGEST = 1e-3, 1e3
+_SOFTEST, _STRONGEST = 0.02, 50.0
+_TOLERANCE = 2e-3  # of the log of the strength: some 1e-4 of the zoom
 
 Filter = Callable[[CameraPath, Floats, float], Floats]
 """Returns R_world_virtual (F, 4) of a measured path at frame times (F,) s and a strength."""
@@ -102,19 +102,16 @@ class Rival:
     def at_mean_zoom(self, border: BorderCheck, t: Floats, mean_zoom: float) -> CroppedPath:
         """Return the path of the strength that takes this mean zoom, or comes nearest to it."""
 
-        def excess(log_softness: float) -> float:
-            quat = self.path(border.measured, t, float(np.exp(-log_softness)))
+        def excess(log_strength: float) -> float:
+            quat = self.path(border.measured, t, float(np.exp(log_strength)))
             return float(self._zoom(border, t, quat, _SPARSE).mean()) / mean_zoom - 1
 
-        found = decreasing_root(
-            excess,
-            -np.log(_STRONGEST),
-            -np.log(_SOFTEST),
-            start=0.0,
-            step=0.7,
-            tolerance=_TOLERANCE,
-        )
-        return self.with_zoom(border, t, self.path(border.measured, t, float(np.exp(-found))))
+        low, high = np.log(_SOFTEST), np.log(_STRONGEST)
+        if excess(low) >= 0 or excess(high) <= 0:
+            found = low if excess(low) >= 0 else high
+        else:
+            found = brentq(excess, low, high, xtol=_TOLERANCE)
+        return self.with_zoom(border, t, self.path(border.measured, t, float(np.exp(found))))
 
     def with_zoom(self, border: BorderCheck, t: Floats, quat: Floats) -> CroppedPath:
         """Return a path R_world_virtual (F, 4) with the dynamic zoom that it needs."""
