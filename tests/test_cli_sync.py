@@ -35,8 +35,9 @@ def pair(stem) -> list[str]:
 @pytest.fixture(scope="module")
 def found(pair, tmp_path_factory) -> tuple[Done, Path]:
     """What the program says with nothing but video and log, and the file it writes."""
-    path = tmp_path_factory.mktemp("found") / "sync.json"
-    return run("sync", *pair, "-o", path), path
+    folder = tmp_path_factory.mktemp("found")
+    path = folder / "sync.json"
+    return run("sync", *pair, "-o", path, "--plot", folder / "sync.html"), path
 
 
 @pytest.fixture
@@ -88,7 +89,9 @@ def test_everything_is_found_from_nothing(found) -> None:
 def test_the_table_tells_values_with_their_errors(found) -> None:
     done, path = found
     assert done.stderr == ""
-    assert done.stdout.endswith(f"{path}: written\n")
+    html = path.with_suffix(".html")
+    assert done.stdout.endswith(f"{html}: written\n{path}: written\n")
+    assert "Synchronization" in html.read_text(encoding="utf-8")
     rows = [line.split("│")[1:3] for line in done.stdout.splitlines() if line.startswith("│")]
     table = {name.strip(): value.strip() for name, value in rows}
     assert table["confidence"] == "good"
@@ -174,7 +177,8 @@ def test_a_wrong_log_gives_no_video(pair, wrong_log, tmp_path, command) -> None:
 
 
 def test_a_wrong_log_is_told_and_no_file_kept(pair, wrong_log, tmp_path) -> None:
-    done = run("sync", pair[0], wrong_log, "--json", "-o", tmp_path / "sync.json")
+    files = ["-o", tmp_path / "sync.json", "--plot", tmp_path / "sync.png"]
+    done = run("sync", pair[0], wrong_log, "--json", *files)
     assert done.returncode == 3
     assert json.loads(done.stdout)["confidence"] == "failed"
     assert done.stderr.startswith(f"stabilizer: error: {pair[0]}: with {wrong_log}: cannot be")
@@ -183,15 +187,16 @@ def test_a_wrong_log_is_told_and_no_file_kept(pair, wrong_log, tmp_path) -> None
     assert "failed" in done.stdout
     assert "focal length" not in done.stdout
     assert done.returncode == 3
-    assert left_in(tmp_path, wrong_log) == []
+    assert left_in(tmp_path, wrong_log) == ["sync.png"]  # which shows why
 
 
 def test_a_log_that_is_too_short_is_told(stem, pair, tmp_path) -> None:
     short = tmp_path / "short.csv"
     pd.read_csv(f"{stem}.csv").head(100).to_csv(short, index=False)
     refused(run("plan", pair[0], short), "the log is only 0.25 s long", code=3)
-    done = run("sync", pair[0], short, "--json")
+    done = run("sync", pair[0], short, "--json", "--plot", tmp_path / "sync.png")
     assert (done.returncode, json.loads(done.stdout)["correlation"]) == (3, None)
+    assert left_in(tmp_path, short) == []
 
 
 def test_low_confidence_warns_and_strict_refuses(pair, doubtful, caplog) -> None:
@@ -234,6 +239,8 @@ def test_wrong_calls_are_refused_before_the_clip_is_looked_at(stem, pair, tmp_pa
     there.write_text("old")
     camera = f"{stem}.camera.json"
     refused(run("sync", *pair, "-o", there), "exists already")
+    refused(run("sync", *pair, "--plot", there), "plot: expected a name that ends in .png")
+    refused(run("sync", *pair, "--plot", tmp_path / "no" / "a.png"), "there is no folder")
     refused(run("sync", *pair, "-o", tmp_path / "a.txt"), "expected a name ending in .json")
     refused(run("sync", *pair, "--camera", camera, "-o", camera, "--overwrite"), "is an input too")
     refused(run("sync", *pair, "--camera", pair[1]), "not a camera JSON file")

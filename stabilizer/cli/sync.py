@@ -30,6 +30,12 @@ def sync(
         Path | None,
         typer.Option("--output", "-o", help="Write the result, for --sync: .json."),
     ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw both motions, the correlation and the errors: .png, .svg, .pdf or .html."
+        ),
+    ] = None,
     overwrite: Overwrite = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     strict: Annotated[
@@ -44,24 +50,41 @@ def sync(
     from stabilizer.video import probe
 
     inputs = [path for path in (video, log, from_camera.camera) if path is not None]
-    _check_files(output, inputs=inputs, overwrite=overwrite)
-    found, known = found_sync(probe(video), read_log(log, table), from_camera, clocks)
+    _check_files(output, plot, inputs=inputs, overwrite=overwrite)
+    samples = read_log(log, table)
+    found, known = found_sync(probe(video), samples, from_camera, clocks)
     saved = SavedSync.of(found)
     if as_json:
         print(json.dumps(sync_to_dict(saved), indent=2))
     else:
         print_table(f"{video} with {log}", sync_facts(saved, known))
+    if plot is not None and found.coarse is not None:  # a failure is worth seeing too
+        from stabilizer.report import plot_sync
+
+        plot_sync(found, samples, plot)
+        _tell_written(plot, quiet=as_json)
     accept(found.verdict, f"{video}: with {log}", strict=strict)
     if output is not None:
         save_sync(saved, output)
-        if not as_json:
-            print(f"{output}: written")
+        _tell_written(output, quiet=as_json)
 
 
-def _check_files(output: Path | None, *, inputs: list[Path], overwrite: bool) -> None:
-    """Raise StabilizerError unless the file can be written, before any work."""
+def _tell_written(path: Path, *, quiet: bool) -> None:
+    if not quiet:
+        print(f"{path}: written")
+
+
+def _check_files(
+    output: Path | None, plot: Path | None, *, inputs: list[Path], overwrite: bool
+) -> None:
+    """Raise StabilizerError or ValueError unless both can be written, before any work."""
     from stabilizer.new_files import check_new_file
     from stabilizer.sync_file import SYNC_SUFFIX
 
     if output is not None:
         check_new_file(output, suffixes=[SYNC_SUFFIX], inputs=inputs, overwrite=overwrite)
+    if plot is not None:
+        from stabilizer.report import SUFFIXES, check_plot
+
+        check_plot(plot)
+        check_new_file(plot, suffixes=SUFFIXES, inputs=inputs, overwrite=overwrite)

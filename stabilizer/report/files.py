@@ -1,19 +1,14 @@
 """A plan's plot as a file: .png, .svg, .pdf, or a page that needs nothing else."""
 
-import re
 from collections.abc import Callable, Mapping
-from html import escape
-from importlib.util import find_spec
-from io import BytesIO
-from pathlib import Path
-from typing import Any
+from functools import partial
 
 import numpy as np
 
-from stabilizer.errors import StabilizerError
 from stabilizer.new_files import AnyPath, complete_or_absent
 from stabilizer.plan import Plan
-from stabilizer.report.figure import NARROW, WIDE, draw_plan, styled, worst_margin
+from stabilizer.report.figure import draw_plan, worst_margin
+from stabilizer.report.rendering import check_plot, page, picture
 
 
 def plot_plan(plan: Plan, path: AnyPath) -> None:
@@ -24,21 +19,8 @@ def plot_plan(plan: Plan, path: AnyPath) -> None:
     makes the same file. Raises what `check_plot` raises, StabilizerError where it cannot write.
     """
     check_plot(path)
-    with complete_or_absent(path) as partial:
-        partial.write_bytes(RENDERERS[partial.suffix.lower()](plan))
-
-
-def check_plot(path: AnyPath) -> None:
-    """Raise ValueError for a name of another kind, StabilizerError if matplotlib is missing."""
-    if Path(path).suffix.lower() not in RENDERERS:
-        raise ValueError(
-            f"plot: expected a name that ends in .png, .svg, .pdf or .html, got {str(path)!r}"
-        )
-    if find_spec("matplotlib") is None:
-        raise StabilizerError(
-            "a plot needs the package matplotlib, which is not installed: "
-            'pip install "gyro-stabilizer[plot]"'
-        )
+    with complete_or_absent(path) as file:
+        file.write_bytes(RENDERERS[file.suffix.lower()](plan))
 
 
 def plan_numbers(plan: Plan) -> dict[str, str]:
@@ -54,63 +36,23 @@ def plan_numbers(plan: Plan) -> dict[str, str]:
     }
 
 
-def _picture(plan: Plan, form: str, size: tuple[float, float] = WIDE, **style: Any) -> bytes:
-    """Return the bytes of a picture that say nothing of when it was made."""
-    undated: dict[str, dict[str, None]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    file = BytesIO()
-    with styled(**{"svg.hashsalt": "plan", **style}):
-        draw_plan(plan, size).savefig(file, format=form, metadata=undated.get(form))
-    return file.getvalue()
-
-
-def _inline_svg(plan: Plan, size: tuple[float, float], name: str) -> str:
-    """Return the figure as an element of a page, in the page's letters, with `name` in its ids."""
-    text = _picture(plan, "svg", size, **{"svg.fonttype": "none"}).decode("utf-8")
-    element = text[text.index("<svg") :]
-    return re.sub(r'( id="|url\(#|href="#)', rf"\g<1>{name}-", element)
+def _picture(form: str, plan: Plan) -> bytes:
+    return picture(partial(draw_plan, plan), form)
 
 
 def _page(plan: Plan) -> bytes:
-    rows = "".join(
-        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>"
-        for name, value in plan_numbers(plan).items()
+    return page(
+        partial(draw_plan, plan),
+        title="Stabilization plan",
+        label="Angles, zoom and border margin over time",
+        numbers=plan_numbers(plan),
     )
-    wide, narrow = _inline_svg(plan, WIDE, "wide"), _inline_svg(plan, NARROW, "narrow")
-    return PAGE.format(rows=rows, wide=wide, narrow=narrow).encode()
 
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Stabilization plan</title>
-<style>
-body {{ font: 16px/1.4 system-ui, sans-serif; color: #222; background: #fff; margin: 0 auto;
-  padding: 1rem; max-width: 60rem; color-scheme: light; }}
-h1 {{ font-size: 1.25rem; margin: 0 0 .5rem; }}
-svg {{ display: block; width: 100%; max-width: 100%; height: auto; }}
-table {{ border-collapse: collapse; margin: 0 0 1rem; }}
-th, td {{ text-align: left; font-weight: normal; padding: .15rem 1rem .15rem 0; }}
-td {{ text-align: right; font-variant-numeric: tabular-nums; padding-right: 0; }}
-tr + tr {{ border-top: 1px solid #ddd; }}
-.narrow {{ display: none; }}
-@media (max-width: 38rem) {{ .wide {{ display: none; }} .narrow {{ display: block; }} }}
-</style>
-</head>
-<body>
-<h1>Stabilization plan</h1>
-<table>{rows}</table>
-<div class="wide" role="img" aria-label="Angles, zoom and border margin over time">{wide}</div>
-<div class="narrow" role="img" aria-label="Angles, zoom and border margin over time">{narrow}</div>
-</body>
-</html>
-"""
 
 RENDERERS: Mapping[str, Callable[[Plan], bytes]] = {
-    ".png": lambda plan: _picture(plan, "png"),
-    ".svg": lambda plan: _picture(plan, "svg"),
-    ".pdf": lambda plan: _picture(plan, "pdf"),
+    ".png": partial(_picture, "png"),
+    ".svg": partial(_picture, "svg"),
+    ".pdf": partial(_picture, "pdf"),
     ".html": _page,
 }
 """What makes the bytes of a plot, by the ending of its name."""
