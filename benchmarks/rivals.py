@@ -6,6 +6,7 @@ descriptions, and run on the rotation alone; the second is not the program it is
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from scipy.linalg import solve_banded
@@ -26,10 +27,11 @@ _BEYOND = 5.0  # s of the log around the clip that it may use
 _STILL, _FAST = 1.0, 0.1  # s, its time constants
 _USUAL_SPEED = 10.0  # rad/s; above, both time constants grow: every crop can be used
 _LEAST_SHARE = 0.5  # of the effect of speed in its second pass, where it already follows closely
-_SPARSE, _FINE = 2, 16  # border points per edge, while strengths are searched and at the end
-_ABOVE = 1e-5  # ratio by which the zoom exceeds what the border points need
-_SOFTEST, _STRONGEST = 0.02, 50.0
-_TOLERANCE = 2e-3  # of the log of the strength: some 1e-4 of the zoom
+_SPARSE, _FINE = 2, 4  # border points per edge, while strengths are searched and at the end
+_ABOVE = 1e-4  # ratio by which the zoom exceeds what these need: there are others between
+_STEP, _LIMIT = 0.4, 4.0  # of the log of the strength, in its search
+_TOLERANCE = 2e-3  # of the same: some 1e-4 of zoom
+
 
 Filter = Callable[[CameraPath, Floats, float], Floats]
 """Returns R_world_virtual (F, 4) of a measured path at frame times (F,) s and a strength."""
@@ -91,6 +93,14 @@ def _blended(ratio: Floats, slower: float) -> Floats:
     return np.asarray(np.minimum(still + ratio * (fast - still), 1.0))
 
 
+def _root(f: Callable[[float], float]) -> float:
+    """Return where an increasing f is 0 between ±`_LIMIT`, or the nearer end."""
+    before, x, step = 0.0, 0.0, -np.copysign(_STEP, f(0.0))
+    while f(x) * f(0.0) > 0 and abs(x) < _LIMIT:
+        before, x, step = x, float(np.clip(x + step, -_LIMIT, _LIMIT)), 2 * step
+    return x if f(x) * f(0.0) > 0 else float(brentq(f, before, x, xtol=_TOLERANCE))
+
+
 @dataclass(frozen=True)
 class Rival:
     """A filter with a dynamic zoom."""
@@ -102,15 +112,13 @@ class Rival:
     def at_mean_zoom(self, border: BorderCheck, t: Floats, mean_zoom: float) -> CroppedPath:
         """Return the path of the strength that takes this mean zoom, or comes nearest to it."""
 
-        def excess(log_strength: float) -> float:
+        @cache
+        def excess(log_strength: float) -> float:  # of the crop's logarithm: almost a line
             quat = self.path(border.measured, t, float(np.exp(log_strength)))
-            return float(self._zoom(border, t, quat, _SPARSE).mean()) / mean_zoom - 1
+            crop = float(self._zoom(border, t, quat, _SPARSE).mean()) - 1
+            return float(np.log(crop / (mean_zoom - 1)))
 
-        low, high = np.log(_SOFTEST), np.log(_STRONGEST)
-        if excess(low) >= 0 or excess(high) <= 0:
-            found = low if excess(low) >= 0 else high
-        else:
-            found = brentq(excess, low, high, xtol=_TOLERANCE)
+        found = _root(excess)
         return self.with_zoom(border, t, self.path(border.measured, t, float(np.exp(found))))
 
     def with_zoom(self, border: BorderCheck, t: Floats, quat: Floats) -> CroppedPath:
