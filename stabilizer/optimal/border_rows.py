@@ -16,6 +16,7 @@ SUBSTEPS = 2
 """Instants per node at which the border is watched."""
 
 _HALVINGS = 20  # of log zoom
+_DEEPEST = 5.0  # px; a deeper dip is none, but points that the lens does not show
 _FARTHEST = 1e4  # px; stands for points that the lens does not show
 
 Watched = tuple[Indices, Indices]
@@ -137,10 +138,8 @@ class BorderRows:
     ) -> tuple[Floats, Floats, "Watched"]:
         """Return rows (M, 4, N) and bounds (M, N) of A (δ, d log zoom) ≤ b for every node.
 
-        A turn δ (rad, virtual frame) and a zoom move the pixel x = π(c), c = R_cam_virtual d(zoom):
-        dx = ∂π/∂c · ((R_cam_virtual δ) × c) + ∂π/∂c · R_cam_virtual ∂d/∂log zoom, where the row's
-        own turn is left out of the derivatives, but not of x. Of each third of each side two points
-        give rows: the tightest over the node's instants now, and the last other one `before`.
+        Of each third of each side two points give rows: the tightest over the node's instants now,
+        and the last other one `before`. b is their distance, less what it may dip between instants.
         """
         rays, R_cam_virtual = self.camera_rays(quat_virtual, log_zoom, rounds=1)
         sides = self.distances(rays)
@@ -148,7 +147,28 @@ class BorderRows:
         instant, point = np.concatenate(watched, axis=1)  # (2G, N) each
         groups = self.model.groups * 2
         side = np.array([2 * group.axis + (group.sign > 0) for group in groups])
-        bounds = sides[side[:, None], instant, point]
+        bounds = sides[side[:, None], instant, point] - np.tile(self._dips(sides), (2, 1))
+        rows = self._derivatives(rays, R_cam_virtual, log_zoom, instant, point)
+        # where the lens shows nothing there is no derivative: the verdict will tell
+        unseen = np.logical_not(np.isfinite(rows).all(axis=1))
+        rows = np.where(unseen[:, None], 0.0, rows)
+        return rows, np.where(unseen, 1.0, bounds), watched
+
+    def _derivatives(
+        self,
+        rays: Floats,
+        R_cam_virtual: Floats,
+        log_zoom: Floats,
+        instant: Indices,
+        point: Indices,
+    ) -> Floats:
+        """Return rows (M, 4, N) of the watched points `instant`, `point` (M, N).
+
+        A turn δ (rad, virtual frame) and a zoom move the pixel x = π(c), c = R_cam_virtual d(zoom):
+        dx = ∂π/∂c · ((R_cam_virtual δ) × c) + ∂π/∂c · R_cam_virtual ∂d/∂log zoom. How the row's own
+        turn changes with x is left out.
+        """
+        groups = self.model.groups * 2
         c = rays[:, instant, point]  # (3, M, N)
         _, jacobian = self.model.border.camera.project_with_jacobian(np.moveaxis(c, 0, -1))
         sign = self.model.scale * np.array([group.sign for group in groups])
@@ -157,15 +177,11 @@ class BorderRows:
         R = np.moveaxis(R_cam_virtual[instant], (-2, -1), (0, 1))  # (3, 3, M, N)
         torque = _cross(c, normal)
         d_ray = self.model.ray_slopes(log_zoom[instant], point)
-        rows = np.empty((len(groups), 4, bounds.shape[1]))
+        rows = np.empty((len(groups), 4, instant.shape[1]))
         for k in range(3):
             rows[:, k] = _dot(R[:, k], torque)
         rows[:, 3] = _dot(normal, np.stack([_dot(R[k], d_ray) for k in range(3)]))
-        unseen = np.logical_not(
-            np.isfinite(rows).all(axis=1)
-        )  # no derivative: the verdict will tell
-        rows = np.where(unseen[:, None], 0.0, rows)
-        return rows, np.where(unseen, 1.0, bounds), watched
+        return rows
 
     def _watched(self, sides: Floats, before: "Watched | None") -> "Watched":
         """Return the points (instant, point), each (G, N), now tightest, and the last others."""
@@ -181,6 +197,24 @@ class BorderRows:
         last, other = before
         changed = (now != last).any(axis=0)
         return now, np.where(changed, last, other)
+
+    def _dips(self, sides: Floats) -> Floats:
+        """Return by how many px (G, N) a distance may fall between the instants of a node.
+
+        A parabola through three of them has its lowest point at most an eighth of their second
+        difference below the lowest.
+        """
+        n_nodes = len(self.t) // SUBSTEPS
+        least = np.stack(
+            [
+                sides[2 * group.axis + (group.sign > 0)][:, group.points].min(axis=1)
+                for group in self.model.groups
+            ]
+        )
+        dips = np.zeros_like(least)
+        dips[:, 1:-1] = np.clip(np.diff(least, n=2, axis=1) / 8, 0.0, _DEEPEST)
+        dips[:, :-1][:, self.unseen[1:]] = 0.0  # the clip ends here: nothing comes between
+        return np.asarray(dips.reshape(len(least), n_nodes, SUBSTEPS).max(axis=2))
 
     def _project(self, rays: Floats) -> Floats:
         return self.model.border.camera.project(np.moveaxis(rays, 0, -1))
