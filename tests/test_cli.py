@@ -94,7 +94,7 @@ def test_a_terminal_gets_a_progress_bar(stem, tmp_path) -> None:
 
 def test_version_and_help() -> None:
     assert run("--version").stdout.startswith("stabilizer ")
-    for command in ("stabilize", "plan", "sync", "info", "simulate"):
+    for command in ("stabilize", "plan", "sync", "calibrate", "info", "simulate"):
         assert f"stabilizer {command}" in run(command, "--help").stdout
 
 

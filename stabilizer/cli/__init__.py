@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from gyro_data.errors import GyroDataError
-from stabilizer.cli import info, plan, simulate, stabilize, sync
+from stabilizer.cli import calibrate, info, plan, simulate, stabilize, sync
 from stabilizer.cli.grouping import grouped
 from stabilizer.cli.syncing import SyncRefused
 from stabilizer.errors import StabilizerError
@@ -30,7 +30,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (stabilize.stabilize, plan.plan, sync.sync, info.info, simulate.simulate):
+for command in (
+    stabilize.stabilize,
+    plan.plan,
+    sync.sync,
+    calibrate.calibrate,
+    info.info,
+    simulate.simulate,
+):
     app.command()(grouped(command))
 
 

@@ -52,7 +52,9 @@ def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> 
     what = f"{info.path}: with {name}"
     remedy = " (--delay or --no-sync plans without)"
     accept(found.verdict, what, strict=request.strict, remedy=remedy)
-    _report(found, request)
+    if [request.camera, request.focal, request.hfov] == [None] * 3:
+        LOG.warning("no camera is given; the clip tells: %s", camera_text(found.camera))
+    warn_of_assumed(found)
     drift = found.drift.tolist()
     return Alignment(found.camera, found.sync, drift, f"synchronized: {delay_text(found)}")
 
@@ -85,6 +87,13 @@ def accept(verdict: "Verdict", what: str, *, strict: bool, remedy: str = "") -> 
         raise SyncRefused(f"{what}: --strict refuses low confidence: {reasons}{remedy}")
     if verdict.confidence == Confidence.LOW:
         LOG.warning("%s: synchronized with low confidence: %s", what, reasons)
+
+
+def warn_of_assumed(found: "Synchronization") -> None:
+    """Warn of what the clip does not tell of the camera."""
+    for name, what in (("focal", "focal length"), ("readout_time", "readout time")):
+        if name in found.kept:
+            LOG.warning("the clip does not tell the %s, which is taken as assumed", what)
 
 
 def _given(info: "VideoInfo", request: Request) -> Alignment:
@@ -146,12 +155,3 @@ def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":
         axes=camera.imu_orientation is not None
         or bool({"imu_orientation", "R_body_cam"} & in_file),
     )
-
-
-def _report(found: "Synchronization", request: Request) -> None:
-    """Warn of what had to be assumed."""
-    if [request.camera, request.focal, request.hfov] == [None] * 3:
-        LOG.warning("no camera is given; the clip tells: %s", camera_text(found.camera))
-    for name, what in (("focal", "focal length"), ("readout_time", "readout time")):
-        if name in found.kept:
-            LOG.warning("the clip does not tell the %s, which is taken as assumed", what)
