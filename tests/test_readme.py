@@ -58,7 +58,8 @@ def test_the_commands_name_files_and_options_that_exist() -> None:
     commands = " ".join(blocks("sh"))
     for path in re.findall(r"samples/\S+", commands):
         assert (ROOT / path).exists()
-    known = " ".join(help_of(command) for command in ("stabilize", "info", "simulate"))
+    commands_of_ours = ("stabilize", "sync", "calibrate", "info", "simulate")
+    known = " ".join(help_of(command) for command in commands_of_ours)
     for option in set(re.findall(r"(?<=[` ])--[a-z-]+", README)):
         assert re.search(rf"{option}\b", known), option
 
