@@ -16,11 +16,11 @@ ORDER = {
     "conditioning integration gravity",
     "stabilizer": "errors new_files archive lens camera sync path convolution warp interior_point "
     "border crop optimal smoothing plan plan_file motion_table video filters remap flow "
-    "tracks synchronization sync_file quality facts simulate report pipeline cli __main__",
+    "tracks boards synchronization sync_file quality facts simulate report pipeline cli __main__",
 }
 ALLOWED = {  # package: where it may be imported
     "av": "video",
-    "cv2": "convolution warp flow simulate",
+    "cv2": "convolution warp flow boards simulate",
     "pandas": "readers motion_table",
     "typer": "cli",
     "rich": "cli",
