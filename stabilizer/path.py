@@ -40,17 +40,19 @@ def camera_path(
 ) -> CameraPath:
     """Return the measured path: the body's orientation seen from the camera, on the video's clock.
 
-    R_world_cam = R_world_body · R_body_cam, and t_video = (t_log − delay) / (1 + clock_skew).
-    `up` (N, 3) is the way up in the world at the orientation's times, if it is known.
+    R_world_cam = R_world_body · R_body_cam, at t_video = sync.video_time(t_log); where the log's
+    clock stands there is a gap. `up` (N, 3) is the way up in the world at the orientation's times,
+    if it is known.
     """
+    t = sync.video_time(orientation.t)
     R_body_cam = Rotation.from_matrix(camera.R_body_cam.copy())  # scipy wants writable arrays
     rate = orientation.rate
     if rate is not None:  # (N, 3) @ (3, 3): rows times R_body_cam are R_cam_body · rate
-        rate = rate @ camera.R_body_cam * (1.0 + sync.clock_skew)
+        rate = rate @ camera.R_body_cam * sync.speed(t)[:, None]
     return CameraPath(
-        t=sync.video_time(orientation.t),
+        t=t,
         R_world_frame=orientation.R_world_body * R_body_cam,
         rate=rate,
-        gaps=sync.video_time(orientation.gaps),
+        gaps=np.concatenate([sync.video_time(orientation.gaps), sync.holes]),
         up=up,
     )

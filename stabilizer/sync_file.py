@@ -24,7 +24,7 @@ from stabilizer.errors import StabilizerError
 from stabilizer.new_files import AnyPath, complete_or_absent
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization import Confidence, Synchronization, Verdict
-from stabilizer.synchronization.fine import NAMES
+from stabilizer.synchronization.problem import NAMES
 
 SYNC_SUFFIX = ".json"
 """How the name of a sync file ends."""

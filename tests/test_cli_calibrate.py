@@ -12,7 +12,7 @@ from stabilizer.cli.syncing import warn_of_assumed
 from stabilizer.simulate import simulate
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization import Confidence, Synchronization, Verdict
-from stabilizer.synchronization.fine import NAMES
+from stabilizer.synchronization.problem import NAMES
 from tests.command_line import refused, run
 
 CAMERA = Camera.from_hfov(

@@ -23,6 +23,55 @@ def test_clocks_that_cannot_be_are_refused(bad) -> None:
         ClockSync(**bad)
 
 
+UNEVEN = ClockSync(2.0, 1e-3, ((10.0, 0.0), (20.0, 0.5), (30.0, -8.0)))
+
+
+def test_an_uneven_clock_is_straight_between_its_knots() -> None:
+    t = np.array([0.0, 10.0, 15.0, 20.0, 25.0, 30.0, 90.0])
+    off = np.array([0.0, 0.0, 0.25, 0.5, -3.75, -8.0, -8.0])
+    np.testing.assert_allclose(UNEVEN.log_time(t), 2.0 + 1.001 * t + off, rtol=1e-15)
+    np.testing.assert_allclose(UNEVEN.correction(t), off, atol=1e-15)
+    fine = np.linspace(-5, 95, 2001)
+    np.testing.assert_allclose(UNEVEN.video_time(UNEVEN.log_time(fine)), fine, atol=1e-12)
+
+
+def test_the_speed_of_an_uneven_clock_is_its_slope() -> None:
+    t = np.array([5.0, 15.0, 25.0, 35.0])
+    slope = (UNEVEN.log_time(t + 1e-3) - UNEVEN.log_time(t - 1e-3)) / 2e-3
+    np.testing.assert_allclose(UNEVEN.speed(t), slope, rtol=1e-9)
+    np.testing.assert_allclose(ClockSync(1.0, 1e-3).speed(t), 1.001)
+
+
+def test_where_the_logs_clock_stands_there_is_a_hole() -> None:
+    np.testing.assert_array_equal(UNEVEN.holes, [(20.0, 30.0)])
+    assert ClockSync().holes.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("knots", "why"),
+    [
+        (((1.0, 0.0), (1.0, 0.1)), "strictly increasing"),
+        (((1.0, 0.0), (2.0, -1.5)), "never goes backwards"),
+        (((1.0, np.nan),), "finite"),
+        (((1.0, 1e11),), "up to 1e"),
+        (((1.0, 0.0, 0.0),), "shape"),
+    ],
+)
+def test_corrections_that_cannot_be_are_refused(knots, why) -> None:
+    with pytest.raises(ValueError, match=rf"^corrections: expected .*{why}"):
+        ClockSync(corrections=knots)
+
+
+def test_the_path_of_an_uneven_clock_turns_with_the_log() -> None:
+    body = turning_body()
+    sync = ClockSync(100.0, 0.0, ((4.0, 0.0), (4.1, 0.05), (6.0, 0.05), (7.0, -0.9)))
+    path = camera_path(body, sync, Camera.from_focal(640, 480, 500.0))
+    for t in (1.0, 4.05, 5.0, 9.0):
+        expected = body.at(float(sync.log_time(np.array(t))))
+        assert (path.at(t).inv() * expected).magnitude() < 1e-6
+    np.testing.assert_array_equal(path.covered(np.array([5.9, 6.5, 7.1])), [True, False, True])
+
+
 def turning_body(rate=(0.3, -0.2, 0.5)) -> Orientation:
     t = np.linspace(100.0, 110.0, 2001)
     rotvec = (t - 100.0)[:, None] * np.array(rate)

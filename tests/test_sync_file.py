@@ -15,7 +15,7 @@ from stabilizer.sync import ClockSync
 from stabilizer.sync_file import SavedSync, load_sync, save_sync, sync_to_dict
 from stabilizer.synchronization import Confidence, Synchronization, Verdict
 from stabilizer.synchronization.coarse import CoarseSync
-from stabilizer.synchronization.fine import NAMES
+from stabilizer.synchronization.problem import NAMES
 
 CAMERA = Camera.from_focal(
     640,

@@ -18,7 +18,8 @@ from stabilizer.report.figure import NARROW, WIDE
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization import Confidence, Synchronization, Verdict
 from stabilizer.synchronization.coarse import CoarseSync, PictureRates
-from stabilizer.synchronization.fine import NAMES, FineSync
+from stabilizer.synchronization.fitting import FineSync
+from stabilizer.synchronization.problem import NAMES
 
 SYNC = ClockSync(70.25, 2e-4)
 DRIFT = np.array([0.02, -0.03, 0.01])

@@ -17,14 +17,9 @@ from stabilizer.lens import make_lens
 from stabilizer.simulate import Handheld, Motion, simulate_log
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization import fine
-from stabilizer.synchronization.fine import (
-    NAMES,
-    FineSync,
-    Problem,
-    Unknowns,
-    epipolar_stage,
-    rotation_stage,
-)
+from stabilizer.synchronization.fine import epipolar_stage, rotation_stage
+from stabilizer.synchronization.fitting import FineSync
+from stabilizer.synchronization.problem import NAMES, Problem, Unknowns
 from stabilizer.tracks import Pairs
 from tests.track_simulation import Position, frames, simulate_pairs, walking
 
@@ -109,7 +104,7 @@ def errors_of(stage: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Erro
     """Return the errors that a stage would minimize."""
     caught: list[Errors] = []
     with monkeypatch.context() as patch:
-        patch.setattr(fine, "_fitted", lambda problem, unknowns, e, epipolar: caught.append(e))
+        patch.setattr(fine, "fitted", lambda problem, unknowns, e, epipolar: caught.append(e))
         stage()
     return caught[0]
 

@@ -13,7 +13,7 @@ from stabilizer.camera import Camera
 from stabilizer.simulate import Handheld, Motion, simulate_log
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization.coarse import CoarseSync, PictureRates, coarse_sync, picture_rates
-from stabilizer.synchronization.fine import FineSync
+from stabilizer.synchronization.fitting import FineSync
 from stabilizer.synchronization.judgement import (
     Confidence,
     Verdict,
@@ -196,7 +196,7 @@ def test_the_verdict_follows_the_error_of_the_fine_delay() -> None:
     coarse = coarse_sync(rates, log)
 
     def verdict(moved: float, error: float) -> Verdict:
-        return judged(rates, log, coarse, fine_with(coarse.delay + moved, error))
+        return judged(rates, log, coarse, fine_with(coarse.delay, error), moved=moved)
 
     assert verdict(0.012, 1e-4) == Verdict(Confidence.GOOD, ())
     low = verdict(0.0, 2e-3)

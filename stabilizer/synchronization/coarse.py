@@ -27,6 +27,8 @@ _LEAST_TRACKS = 8
 _APART = 0.6  # s from the best lag within which a peak is the same one
 _LEAST_OVERLAP = 0.5  # of the picture's motion that the log must cover
 _QUIET = 0.05  # of the log's typical energy; a quieter stretch counts as this
+NEARBY = 1.0
+"""s around a delay that is known roughly within which it is looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,8 @@ def picture_rates(pairs: Pairs, camera: Camera) -> PictureRates:
     seen = np.isfinite(ray).all(axis=1) & np.isfinite(moved).all(axis=1)
     seen &= count[pairs.pair] >= _LEAST_TRACKS
     kept = np.unique(pairs.pair[seen])
+    if not len(kept):
+        return PictureRates(*(np.empty(0), np.empty(0), np.empty((0, 3)), np.empty(0)))
     k = np.searchsorted(kept, pairs.pair[seen])
     ray, change = ray[seen], moved[seen] - ray[seen]
     square = np.eye(3) - ray[:, :, None] * ray[:, None]  # |r|² − r rᵀ
@@ -99,9 +103,15 @@ def picture_rates(pairs: Pairs, camera: Camera) -> PictureRates:
 
 
 def coarse_sync(
-    rates: PictureRates, log: GyroLog, *, band: tuple[float, float] = BAND
+    rates: PictureRates,
+    log: GyroLog,
+    *,
+    near: float | None = None,
+    band: tuple[float, float] = BAND,
 ) -> CoarseSync:
     """Return the delay and the rotation of the largest correlation over all lags and rotations.
+
+    Only lags up to `NEARBY` from `near` s are compared where that is given.
 
     With C(τ) = Σ_t ω_cam(t) ω_log(t + τ)ᵀ the best rotation at a lag has the correlation
     (s₁ + s₂ + sign(det C) s₃) / √(E_cam E_log(τ)), s the singular values of C (Procrustes; Kabsch,
@@ -119,9 +129,11 @@ def coarse_sync(
     nuclear = s[:, 0] + s[:, 1] + handed * s[:, 2]
     energy = np.maximum(energy, _QUIET * max(float(np.median(energy)), 1e-12))
     scale = np.sqrt(energy * np.maximum(shared, 1e-12))
-    trusted = shared >= _LEAST_OVERLAP * energy_cam.sum()
-    score = np.where(trusted, nuclear / scale, 0.0)
     lags = t_log[0] - t_cam[0] + np.arange(1 - len(t_cam), len(t_log)) / RATE
+    trusted = shared >= _LEAST_OVERLAP * energy_cam.sum()
+    if near is not None:
+        trusted &= np.abs(lags - near) <= NEARBY
+    score = np.where(trusted, nuclear / scale, 0.0)
     best = int(np.argmax(score))
     apart = np.abs(np.arange(len(lags)) - best) > _APART * RATE
     return CoarseSync(
@@ -133,6 +145,27 @@ def coarse_sync(
         lags=lags,
         scores=score,
     )
+
+
+def lag_near(
+    rates: PictureRates, log: GyroLog, R_cam_body: Floats, near: float
+) -> tuple[float, float]:
+    """Return the delay (s) up to `NEARBY` from `near` at which a short stretch turns most alike.
+
+    And its correlation, 1 for the same motion, with the axes as given; 0 where there is no motion.
+    """
+    t, turning = on_grid(rates, BAND)
+    reach = int(NEARBY * RATE)
+    steps = np.arange(-reach, len(t) + reach)
+    logged = log_rates_at(log, t[0] + near + steps / RATE, float(np.median(rates.interval)))
+    logged = band_passed(logged, RATE, BAND) @ R_cam_body.T
+    views = np.lib.stride_tricks.sliding_window_view(logged, len(t), axis=0)  # (L, 3, n)
+    alike = np.einsum("nc,lcn->l", turning, views)
+    shown = np.any(turning != 0, axis=1).astype(np.float64)
+    energy = np.einsum("n,lcn,lcn->l", shown, views, views)
+    score = alike / np.sqrt(np.maximum(energy * (turning**2).sum(), 1e-12))
+    best = int(np.argmax(score))
+    return near + float((best - reach + _parabola(score, best)) / RATE), float(score[best])
 
 
 def band_passed(values: Floats, rate: float, band: tuple[float, float]) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 
 from gyro_data.checks import Floats
 from gyro_data.log import GyroLog
+from stabilizer.sync import ClockSync
 from stabilizer.synchronization.coarse import (
     BAND,
     CoarseSync,
@@ -16,7 +17,7 @@ from stabilizer.synchronization.coarse import (
     log_rates_at,
     on_grid,
 )
-from stabilizer.synchronization.fine import FineSync
+from stabilizer.synchronization.fitting import FineSync
 
 _SURE, _PERHAPS = 1.6, 1.3  # peak ratios: wrong logs reach 1.28, right ones begin at 1.87
 _ALIKE = 0.75  # least correlation of a sync that is good
@@ -61,8 +62,19 @@ def without_hope(rates: PictureRates, log: GyroLog) -> Verdict | None:
     return Verdict(Confidence.FAILED, (f"{reason}; give the delay",))
 
 
-def judged(rates: PictureRates, log: GyroLog, coarse: CoarseSync, fine: FineSync | None) -> Verdict:
-    """Return how sure the sync is; `fine` is None when the coarse stage left no hope."""
+def judged(
+    rates: PictureRates,
+    log: GyroLog,
+    coarse: CoarseSync,
+    fine: FineSync | None,
+    *,
+    clock: ClockSync | None = None,
+    moved: float = 0.0,
+) -> Verdict:
+    """Return how sure the sync is; after the coarse stage, or after the fine one.
+
+    That one tells `fine`, the `clock` and by how much (s) it `moved` the delay.
+    """
     failed, low = [], []
     shaking = float(np.sqrt(np.mean(np.sum(band_passed_rates(rates) ** 2, axis=1))))
     if shaking < _STILL:
@@ -70,7 +82,7 @@ def judged(rates: PictureRates, log: GyroLog, coarse: CoarseSync, fine: FineSync
             f"the picture hardly moves ({shaking:.4f} rad/s): nothing to tell the time by; give "
             "the delay, or film some shake at the start"
         )
-    gain = gain_ratio(rates, log, coarse)
+    gain = gain_ratio(rates, log, coarse, clock)
     if gain < _STEADIED and coarse.peak_ratio > _PERHAPS:
         failed.append(
             f"the picture shakes less than the gyro ({gain:.2f} of it above 3 Hz): the clip is "
@@ -91,14 +103,14 @@ def judged(rates: PictureRates, log: GyroLog, coarse: CoarseSync, fine: FineSync
     elif coarse.peak_ratio < _SURE or coarse.score < _ALIKE:
         low.append(f"another moment of the log moves almost like the picture ({peak})")
     if fine is not None:
-        _judge_fine(coarse, fine, failed, low)
+        _judge_fine(fine, abs(moved), failed, low)
     if failed:
         return Verdict(Confidence.FAILED, tuple(failed + low))
     return Verdict(Confidence.LOW if low else Confidence.GOOD, tuple(low))
 
 
-def _judge_fine(coarse: CoarseSync, fine: FineSync, failed: list[str], low: list[str]) -> None:
-    error, moved = float(fine.error[0]), abs(float(fine.value[0]) - coarse.delay)
+def _judge_fine(fine: FineSync, moved: float, failed: list[str], low: list[str]) -> None:
+    error = float(fine.error[0])
     if error > _USABLE or moved > _FAR:
         failed.append(
             f"the delay is uncertain: {1e3 * error:.1f} ms, {1e3 * moved:.1f} ms from the first "
@@ -114,14 +126,17 @@ def band_passed_rates(rates: PictureRates) -> Floats:
     return values[np.any(values != 0, axis=1)] if values.any() else values
 
 
-def gain_ratio(rates: PictureRates, log: GyroLog, coarse: CoarseSync) -> float:
+def gain_ratio(
+    rates: PictureRates, log: GyroLog, coarse: CoarseSync, clock: ClockSync | None = None
+) -> float:
     """Return the picture's gain over the gyro's at 3 to 6 Hz, relative to 0.5 to 1.5 Hz.
 
     A gain is Σ ω_cam · R ω_log / Σ |ω_log|²: a wrong focal length scales all bands alike, while
     stabilization in the camera takes away more of fast shake than of slow.
     """
     gains = []
-    logged = log_rates_at(log, rates.t + coarse.delay, rates.interval) @ coarse.R_cam_body.T
+    t_log = (clock or ClockSync(coarse.delay)).log_time(rates.t)
+    logged = log_rates_at(log, t_log, rates.interval) @ coarse.R_cam_body.T
     for band in (_LOW_BAND, _HIGH_BAND):
         both = np.column_stack([rates.rate, logged])
         dot, energy = 0.0, 1e-12

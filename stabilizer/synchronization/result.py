@@ -1,0 +1,106 @@
+"""What a synchronization starts from and ends with: `Known` and `Synchronization`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from gyro_data.axes import axes_letters, axes_matrix, nearest_axes
+from gyro_data.checks import Floats
+from stabilizer.camera import Camera, ReadoutDirection
+from stabilizer.sync import ClockSync
+from stabilizer.synchronization.clock import LocalDelay
+from stabilizer.synchronization.coarse import CoarseSync, PictureRates
+from stabilizer.synchronization.fitting import FineSync
+from stabilizer.synchronization.judgement import Verdict
+from stabilizer.synchronization.problem import NAMES, Problem
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was told and therefore is not looked for."""
+
+    delay: float | None = None
+    """s"""
+    near: float | None = None
+    """s: the delay is looked for up to `NEARBY` from here."""
+    clock_skew: float | None = None
+    drift: tuple[float, float, float] | None = None
+    """rad/s in the log's axes."""
+    focal: bool = False
+    """Whether the camera's focal length is trusted."""
+    readout: bool = False
+    """Whether the camera's readout time is trusted."""
+    axes: bool = False
+    """Whether the camera's imu_orientation and R_body_cam are trusted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Synchronization:
+    """How the log belongs to the clip, and how sure that is."""
+
+    sync: ClockSync
+    camera: Camera
+    """With the readout, the focal length and the mounting that were found or told."""
+    drift: Floats
+    """(3,) rad/s in the log's axes."""
+    verdict: Verdict
+    errors: Mapping[str, float]
+    """Standard errors of the unknowns by name, in their units (focal: a ratio); 0: told."""
+    kept: tuple[str, ...]
+    """Unknowns that the clip cannot determine, which stayed as assumed."""
+    coarse: CoarseSync | None = field(default=None, repr=False)
+    fine: FineSync | None = field(default=None, repr=False)
+    rates: PictureRates | None = field(default=None, repr=False)
+    delays: tuple[LocalDelay, ...] = ()
+    """What windows of a long clip tell of the clock, beside `sync` without its corrections."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "errors", MappingProxyType(dict(self.errors)))
+
+
+def found_result(
+    problem: Problem,
+    fine: FineSync,
+    known: Known,
+    verdict: Verdict,
+    coarse: CoarseSync,
+    rates: PictureRates,
+    delays: tuple[LocalDelay, ...],
+) -> Synchronization:
+    value = fine.value
+    camera = _read_forwards(problem.camera_at(value), float(value[2]))
+    return Synchronization(
+        sync=problem.clock(value),
+        camera=_mounted(camera, problem.mounting(value), known),
+        drift=axes_matrix(problem.camera.imu_orientation).T @ value[4:7],
+        verdict=verdict,
+        errors=dict(zip(NAMES, fine.error.tolist(), strict=True)),
+        kept=tuple(name for name, kept in zip(NAMES, fine.kept, strict=True) if kept),
+        coarse=coarse,
+        fine=fine,
+        rates=rates,
+        delays=delays,
+    )
+
+
+def _read_forwards(camera: Camera, readout: float) -> Camera:
+    """Return the camera with that readout time; a negative one is the opposite direction's."""
+    if readout >= 0:
+        return replace(camera, readout_time=readout)
+    opposite = {
+        ReadoutDirection.TOP_TO_BOTTOM: ReadoutDirection.BOTTOM_TO_TOP,
+        ReadoutDirection.BOTTOM_TO_TOP: ReadoutDirection.TOP_TO_BOTTOM,
+        ReadoutDirection.LEFT_TO_RIGHT: ReadoutDirection.RIGHT_TO_LEFT,
+        ReadoutDirection.RIGHT_TO_LEFT: ReadoutDirection.LEFT_TO_RIGHT,
+    }
+    direction = opposite[camera.readout_direction]
+    return replace(camera, readout_time=-readout, readout_direction=direction)
+
+
+def _mounted(camera: Camera, R_cam_body: Floats, known: Known) -> Camera:
+    """Return the camera with that mounting: told letters stay, others are the nearest ones."""
+    if known.axes:
+        return replace(camera, R_body_cam=R_cam_body.T)
+    letters, R_near_body = nearest_axes(R_cam_body)
+    order = axes_letters(axes_matrix(letters) @ axes_matrix(camera.imu_orientation))
+    return replace(camera, imu_orientation=order, R_body_cam=R_near_body @ R_cam_body.T)
