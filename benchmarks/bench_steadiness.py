@@ -136,8 +136,7 @@ def make_clips(
         before.gyro,
         after,
         camera=before.camera_file,
-        delay=SYNC.delay,
-        clock_skew=SYNC.clock_skew,
+        sync=SYNC,
         drift=DRIFT,
         zoom="fixed",  # what is rendered anew below has one
         encoding=Encoding(crf=CRF),

@@ -1,4 +1,4 @@
-"""The whole method in order: read → integrate → path → smooth → crop → warp → filter → encode.
+"""The whole method in order: read → sync → integrate → path → smooth → warp → filter → encode.
 
 This file composes; the mathematics is in the modules that it calls.
 """
@@ -27,6 +27,14 @@ from stabilizer.plan import Plan
 from stabilizer.remap import warp_frame
 from stabilizer.smoothing import Smoother
 from stabilizer.sync import ClockSync
+from stabilizer.synchronization import (
+    Known,
+    Synchronization,
+    accept,
+    assumed_camera,
+    known_of,
+    synchronize,
+)
 from stabilizer.video import VideoReader, VideoWriter, check_output, probe, to_rgb
 from stabilizer.video.base import Encoding, Frame, VideoInfo
 from stabilizer.warp import KERNEL_REACH, check_interpolation
@@ -102,9 +110,8 @@ def plan_video(
     video: AnyPath | VideoInfo,
     log: AnyPath | GyroLog,
     *,
-    camera: Camera | AnyPath,
-    delay: float = 0.0,
-    clock_skew: float = 0.0,
+    camera: Camera | AnyPath | None = None,
+    sync: ClockSync | None = None,
     start: float | None = None,
     end: float | None = None,
     **choices: Unpack[Choices],
@@ -114,18 +121,23 @@ def plan_video(
     Args:
         video, log: files, or what was read of them already (`probe`, `gyro_data.read`).
         camera: a `Camera` or a camera JSON file; scaled to the video if only the size differs.
-        delay, clock_skew: t_log = (1 + clock_skew) · t_video + delay, s.
+        sync: the log's clock against the video's. None: found by looking at the clip, with the
+            drift and with what is not told of the camera.
         start, end: s, presentation times; frames with start <= t < end are planned.
         choices: the other options of `make_plan`, and what it raises.
+
+    Raises SyncRefused if the log is not found to be that of the clip.
     """
     info = video if isinstance(video, VideoInfo) else probe(video)
-    return make_plan(
-        log if isinstance(log, GyroLog) else gyro_data.read(log),
-        _frame_times_between(info, start, end),
-        _camera_for(info, camera),
-        sync=ClockSync(delay, clock_skew),
-        **choices,
-    )
+    samples = log if isinstance(log, GyroLog) else gyro_data.read(log)
+    times = _frame_times_between(info, start, end)
+    if sync is None:
+        found = _synchronized(info, samples, camera, choices)
+        camera, sync = found.camera, found.sync
+        choices["drift"] = found.drift
+    elif camera is None:
+        raise ValueError("camera: expected one where the sync is given, got None")
+    return make_plan(samples, times, _camera_for(info, camera), sync=sync, **choices)
 
 
 def render(
@@ -178,9 +190,8 @@ def stabilize(
     log: AnyPath | GyroLog,
     output: AnyPath,
     *,
-    camera: Camera | AnyPath,
-    delay: float = 0.0,
-    clock_skew: float = 0.0,
+    camera: Camera | AnyPath | None = None,
+    sync: ClockSync | None = None,
     start: float | None = None,
     end: float | None = None,
     filters: Sequence[ImageFilter] = (),
@@ -197,16 +208,7 @@ def stabilize(
     info = video if isinstance(video, VideoInfo) else probe(video)
     inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
     check_output(output, inputs=inputs, overwrite=overwrite)
-    plan = plan_video(
-        info,
-        log,
-        camera=camera,
-        delay=delay,
-        clock_skew=clock_skew,
-        start=start,
-        end=end,
-        **choices,
-    )
+    plan = plan_video(info, log, camera=camera, sync=sync, start=start, end=end, **choices)
     render(
         info,
         plan,
@@ -233,6 +235,24 @@ def frames(
             out = replace(frame, planes=[np.empty_like(plane) for plane in frame.planes])
             warped = _rendered(frame, plan, info, out, filters)
             yield frame.t, to_rgb(warped, info.colour)
+
+
+def _synchronized(
+    info: VideoInfo, log: GyroLog, camera: Camera | AnyPath | None, choices: Choices
+) -> Synchronization:
+    """Return what the clip tells of what was not told; raise SyncRefused where it does not."""
+    if camera is None:
+        known, start = Known(), assumed_camera(info.width, info.height)
+    elif isinstance(camera, Camera):
+        known, start = Known(focal=True, readout=True, axes=True), _camera_for(info, camera)
+    else:
+        known, start = known_of(camera), _camera_for(info, camera)
+    if "drift" in choices:
+        x, y, z = read_only("drift", choices["drift"], (3,)).tolist()
+        known = replace(known, drift=(x, y, z))
+    found = synchronize(info, log, start, known)
+    accept(found.verdict, info.path, strict=choices.get("strict", False))
+    return found
 
 
 def _camera_for(info: VideoInfo, camera: Camera | AnyPath) -> Camera:

@@ -1,12 +1,12 @@
 """What a synchronization found, as one JSON file, for use again without looking at the video.
 
 Keys: "format" and "version"; "confidence" (good, low or failed) and "reasons" (texts); "delay" (s),
-"clock_skew" (ratio) and "drift" (three, rad/s in the log's axes) as `ClockSync` and `SubtractDrift`
-take them; "camera" as in a camera file; "standard_errors" by the name of the unknown: delay (s, in
-the middle of the clip), clock_skew (ratio), readout_time (s), focal (ratio), drift_x … drift_z
-(rad/s), mounting_x … mounting_z (rad about camera axes), 0 for what was given; "kept", the unknowns
-that the clip does not tell and that stayed as assumed; "correlation" ("best", "second"), or null
-where nothing could be compared.
+"clock_skew" (ratio), "corrections" (pairs, s) and "drift" (three, rad/s in the log's axes) as
+`ClockSync` and `SubtractDrift` take them; "camera" as in a camera file; "standard_errors" by the
+name of the unknown: delay (s, in the middle of the clip), clock_skew (ratio), readout_time (s),
+focal (ratio), drift_x … drift_z (rad/s), mounting_x … mounting_z (rad about camera axes), 0 for
+what was given; "kept", the unknowns that the clip does not tell and that stayed as assumed;
+"correlation" ("best", "second"), or null where nothing could be compared.
 """
 
 import json
@@ -22,7 +22,7 @@ from gyro_data.checks import Floats, number, read_only
 from stabilizer.camera import Camera, camera_from_dict, camera_to_dict
 from stabilizer.errors import StabilizerError
 from stabilizer.new_files import AnyPath, complete_or_absent
-from stabilizer.sync import ClockSync
+from stabilizer.sync import ClockSync, Knots
 from stabilizer.synchronization import Confidence, Synchronization, Verdict
 from stabilizer.synchronization.problem import NAMES
 
@@ -37,6 +37,7 @@ _KEYS = (
     "reasons",
     "delay",
     "clock_skew",
+    "corrections",
     "drift",
     "camera",
     "standard_errors",
@@ -125,6 +126,7 @@ def sync_to_dict(result: Synchronization | SavedSync) -> dict[str, Any]:
         "reasons": list(saved.verdict.reasons),
         "delay": saved.sync.delay,
         "clock_skew": saved.sync.clock_skew,
+        "corrections": [list(knot) for knot in saved.sync.corrections],
         "drift": saved.drift.tolist(),
         "camera": camera_to_dict(saved.camera),
         "standard_errors": dict(saved.errors),
@@ -145,7 +147,7 @@ def sync_from_dict(content: Any) -> SavedSync:
         raise ValueError(f"it is of version {content.get('version')!r}, not {_VERSION}")
     _check_keys("it", content, _KEYS)
     return SavedSync(
-        ClockSync(content["delay"], content["clock_skew"]),
+        ClockSync(content["delay"], content["clock_skew"], _knots(content["corrections"])),
         camera_from_dict(content["camera"]),
         read_only("drift", content["drift"], (3,)),
         Verdict(_confidence(content["confidence"]), _texts("reasons", content["reasons"])),
@@ -162,6 +164,14 @@ def _check_keys(what: str, content: dict[str, Any], keys: tuple[str, ...]) -> No
         facts = [f"misses {', '.join(missing)}"] if missing else []
         facts += [f"has unknown keys {', '.join(unknown)}"] if unknown else []
         raise ValueError(f"{what} {' and '.join(facts)}")
+
+
+def _knots(value: Any) -> Knots:
+    if not isinstance(value, list):
+        raise TypeError(f"corrections: expected a list of pairs, got {value!r:.60}")
+    if not value:
+        return ()
+    return tuple((t, s) for t, s in read_only("corrections", value, ("K", 2)).tolist())
 
 
 def _confidence(value: Any) -> Confidence:

@@ -12,6 +12,7 @@ from gyro_data import MapAxes, SubtractDrift
 from stabilizer.camera import load_camera
 from stabilizer.pipeline import plan_video
 from stabilizer.plan_file import load_plan
+from stabilizer.sync import ClockSync
 from stabilizer.video import VideoReader, probe
 from tests.command_line import files, made_clip, refused, run
 
@@ -70,7 +71,7 @@ def test_a_kept_plan_is_the_librarys(stem, kept) -> None:
         f"{stem}.mp4",
         f"{stem}.csv",
         camera=f"{stem}.camera.json",
-        delay=-0.25,
+        sync=ClockSync(-0.25),
         drift=(-0.01, 0.02, 0),
     )
     loaded = load_plan(kept)

@@ -206,7 +206,7 @@ def test_low_confidence_warns_and_strict_refuses(pair, doubtful, caplog) -> None
     (warning,) = warnings(caplog)
     assert warning.endswith("with low confidence: it looks like another; it is short")
     assert done.stdout.endswith(" ms (low)\n")
-    refused(run(*call, "--strict"), "--strict refuses low confidence", "it is short", code=3)
+    refused(run(*call, "--strict"), "strict refuses low confidence", "it is short", code=3)
     refused(run("plan", *pair, "--sync", doubtful("failed")), "cannot be synchronized", code=3)
 
 

@@ -10,7 +10,7 @@ from scipy.spatial.transform import Rotation
 
 import gyro_data
 from stabilizer.camera import Camera
-from stabilizer.errors import StabilizerError
+from stabilizer.errors import StabilizerError, SyncRefused
 from stabilizer.filters import parse_filter
 from stabilizer.lens import Fisheye
 from stabilizer.pipeline import frames, make_plan, plan_video, render, stabilize
@@ -23,7 +23,7 @@ from stabilizer.sync import ClockSync
 from stabilizer.video import PIXEL_FORMATS, Encoding, Frame, VideoReader, probe, to_rgb
 from stabilizer.warp import WarpGrid
 
-SYNC = {"delay": 12.34, "clock_skew": 4e-5}
+SYNC = ClockSync(delay=12.34, clock_skew=4e-5)
 DRIFT = (0.02, -0.03, 0.01)
 
 
@@ -37,7 +37,8 @@ def shaky_clip(stem: Path, **options) -> SimulatedClip:
         "gyro_rate": 400.0,
         "drift": DRIFT,
         "crf": 6,
-        **SYNC,
+        "delay": SYNC.delay,
+        "clock_skew": SYNC.clock_skew,
     }
     return simulate(stem, **(settings | options))
 
@@ -52,7 +53,7 @@ def steady(clip: SimulatedClip, output: Path, **options):
         "camera": clip.camera_file,
         "drift": DRIFT,
         "encoding": Encoding(crf=6),
-        **SYNC,
+        "sync": SYNC,
     } | options
     return stabilize(clip.video, clip.gyro, output, **settings)
 
@@ -120,7 +121,7 @@ def samples_from_outside(plan: Plan) -> int:
 @pytest.mark.parametrize("interpolation", ["linear", "cubic", "lanczos"])
 def test_no_output_sample_needs_a_pixel_outside_the_picture(clip, interpolation) -> None:
     log = gyro_data.read(clip.gyro)
-    options = {"sync": ClockSync(**SYNC), "drift": DRIFT, "interpolation": interpolation}
+    options = {"sync": SYNC, "drift": DRIFT, "interpolation": interpolation}
     plan = make_plan(log, clip.frame_times, clip.camera, **options)
     assert samples_from_outside(plan) == 0
     narrow = replace(plan, zoom=plan.zoom * 0.95)
@@ -161,10 +162,10 @@ def test_a_clip_of_one_frame_is_stabilized(clip, tmp_path) -> None:
 
 def test_a_gap_in_the_log_is_held_and_no_frame_jumps(clip, caplog) -> None:
     log = gyro_data.read(clip.gyro)
-    first = SYNC["delay"] + 1.0
+    first = SYNC.delay + 1.0
     kept = (log.t < first) | (log.t > first + 0.25)
     holed = gyro_data.GyroLog(log.t[kept], log.gyro[kept], gaps=gyro_data.find_gaps(log.t[kept]))
-    plan = make_plan(holed, clip.frame_times, clip.camera, sync=ClockSync(**SYNC), drift=DRIFT)
+    plan = make_plan(holed, clip.frame_times, clip.camera, sync=SYNC, drift=DRIFT)
     missing = plan.frame_times[~plan.covered]
     assert len(missing) in (7, 8)
     assert missing[0] > 0.99
@@ -272,7 +273,7 @@ def test_irregular_frame_times_are_taken_as_they_are(tmp_path) -> None:
 def test_drift_is_subtracted_from_every_sample(clip) -> None:
     """The well-known script adds it once to an angle."""
     log = gyro_data.read(clip.gyro)
-    options = {"sync": ClockSync(**SYNC), "smoother": Unsmoothed()}
+    options = {"sync": SYNC, "smoother": Unsmoothed()}
     t = clip.frame_times
     truth = (clip.R_world_cam[0].inv() * clip.R_world_cam[-1]).as_rotvec()
     with_drift = make_plan(log, t, clip.camera, drift=DRIFT, **options)
@@ -284,7 +285,7 @@ def test_drift_is_subtracted_from_every_sample(clip) -> None:
 
 def test_the_plan_is_deterministic_to_the_bit(clip) -> None:
     log = gyro_data.read(clip.gyro)
-    sync = ClockSync(**SYNC)
+    sync = SYNC
     a, b = (make_plan(log, clip.frame_times, clip.camera, sync=sync) for _ in range(2))
     np.testing.assert_array_equal(
         a.virtual.quat_at(a.frame_times), b.virtual.quat_at(b.frame_times)
@@ -337,7 +338,7 @@ def test_filters_are_applied_to_the_warped_frames(clip, result, tmp_path) -> Non
 
 
 def test_a_plan_of_another_video_is_refused(clip, tmp_path) -> None:
-    plan = plan_video(clip.video, clip.gyro, camera=clip.camera, drift=DRIFT, **SYNC)
+    plan = plan_video(clip.video, clip.gyro, camera=clip.camera, drift=DRIFT, sync=SYNC)
     late = replace(plan.virtual, t=plan.virtual.t + 0.01)
     with pytest.raises(StabilizerError, match="the plan is for another video"):
         render(clip.video, replace(plan, virtual=late), tmp_path / "none.mp4")
@@ -346,21 +347,21 @@ def test_a_plan_of_another_video_is_refused(clip, tmp_path) -> None:
 
 def test_a_camera_of_another_resolution_is_scaled(clip) -> None:
     large = clip.camera.scaled_to(960, 540)
-    plan = plan_video(clip.video, clip.gyro, camera=large, drift=DRIFT, **SYNC)
+    plan = plan_video(clip.video, clip.gyro, camera=large, drift=DRIFT, sync=SYNC)
     assert plan.camera.fx == pytest.approx(clip.camera.fx)
 
 
 def test_a_log_of_another_time_is_refused(clip, tmp_path) -> None:
     with pytest.raises(StabilizerError, match=r"covers no frame: .*check the delay"):
-        steady(clip, tmp_path / "none.mp4", delay=1000.0)
+        steady(clip, tmp_path / "none.mp4", sync=ClockSync(1000.0))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_frames_without_motion_data_are_reported_and_shown_as_they_are(clip, tmp_path, caplog):
     log = gyro_data.read(clip.gyro)
-    half = log.t < SYNC["delay"] + 1.5
+    half = log.t < SYNC.delay + 1.5
     short = gyro_data.GyroLog(log.t[half], log.gyro[half])
-    plan = make_plan(short, clip.frame_times, clip.camera, sync=ClockSync(**SYNC), drift=DRIFT)
+    plan = make_plan(short, clip.frame_times, clip.camera, sync=SYNC, drift=DRIFT)
     assert "covers 45 of 75 frames" in caplog.text
     assert plan.covered.sum() == 45
     steps = (plan.virtual.R_world_cam[:-1].inv() * plan.virtual.R_world_cam[1:]).magnitude()
@@ -378,7 +379,7 @@ def test_frames_without_motion_data_are_reported_and_shown_as_they_are(clip, tmp
         ({"interpolation": "nearest"}, "interpolation: expected one of linear, cubic, lanczos"),
         ({"start": 2.0, "end": 1.0}, "end: expected more than start"),
         ({"drift": (1.0, 2.0)}, "drift: expected shape"),
-        ({"delay": float("inf")}, "delay: expected a finite number"),
+        ({"camera": None}, "camera: expected one where the sync is given"),
     ],
 )
 def test_wrong_arguments_are_named_and_nothing_is_written(clip, tmp_path, options, message) -> None:
@@ -393,7 +394,7 @@ def test_a_tripod_holds_the_view_where_the_crop_allows_it(clip) -> None:
         log,
         clip.frame_times,
         clip.camera,
-        sync=ClockSync(**SYNC),
+        sync=SYNC,
         drift=DRIFT,
         smoother=Fixed(),
         max_zoom=2.5,
@@ -401,3 +402,25 @@ def test_a_tripod_holds_the_view_where_the_crop_allows_it(clip) -> None:
     # reweighted lengths come as near to zero as a fraction of a pixel in these seconds
     assert np.rad2deg(plan.virtual.between(0.1, 2.0).magnitude()) < 0.02
     assert plan.margin.min() > -2e-3
+
+
+def test_what_is_not_told_is_found_from_the_clip(clip) -> None:
+    """Without a sync, and with neither readout nor axes, the plan is nearly the same."""
+    told = plan_video(clip.video, clip.gyro, camera=clip.camera, sync=SYNC, drift=DRIFT)
+    found = plan_video(clip.video, clip.gyro)
+    t = clip.frame_times
+    xy = np.array([[100.0, 60.0], [500.0, 300.0]])
+    middle = float(t[len(t) // 2])
+    assert np.abs(found.zoom - told.zoom).max() < 0.02
+    assert found.camera.fx == pytest.approx(clip.camera.fx, rel=0.02)
+    assert found.camera.imu_orientation == clip.camera.imu_orientation
+    moved = found.source_points(middle, xy) - told.source_points(middle, xy)
+    assert np.abs(moved).max() < 4.0
+
+
+def test_the_log_of_another_clip_is_refused(clip, tmp_path) -> None:
+    log = gyro_data.read(clip.gyro)
+    other = gyro_data.GyroLog(log.t, log.gyro[::-1])
+    with pytest.raises(SyncRefused, match="is it the log of this clip?"):
+        stabilize(clip.video, other, tmp_path / "none.mp4", camera=clip.camera_file)
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stabilizer import stabilize
+from stabilizer import ClockSync, stabilize
 from stabilizer.camera import load_camera
 from stabilizer.quality import Steadiness, measure
 from stabilizer.video import VideoReader, probe
@@ -78,7 +78,7 @@ def test_a_real_clip_gets_calmer_and_keeps_what_it_had(tmp_path: Path) -> None:
     video, output = ROOT / "samples" / "gopro_karma.mp4", tmp_path / "calm.mp4"
     camera = ROOT / "samples" / "gopro_karma.camera.json"
     log = ROOT / "samples" / "gopro_karma.csv"
-    stabilize(video, log, output, camera=camera, delay=-0.03)
+    stabilize(video, log, output, camera=camera, sync=ClockSync(-0.03))
     before, after = (steadiness(path) for path in (video, output))
     assert after.jitter_px < before.jitter_px / 2.5
     assert after.border_pixels == 0

@@ -14,8 +14,7 @@ import typer
 from gyro_data.errors import GyroDataError
 from stabilizer.cli import calibrate, info, plan, simulate, stabilize, sync
 from stabilizer.cli.grouping import grouped
-from stabilizer.cli.syncing import SyncRefused
-from stabilizer.errors import StabilizerError
+from stabilizer.errors import StabilizerError, SyncRefused
 
 __all__ = ["app", "main"]
 

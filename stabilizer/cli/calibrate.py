@@ -16,7 +16,7 @@ from stabilizer.cli.options import (
 from stabilizer.cli.planning import read_log
 from stabilizer.cli.show import print_table
 from stabilizer.cli.sync_text import sync_facts
-from stabilizer.cli.syncing import accept, found_sync, warn_of_assumed
+from stabilizer.cli.syncing import found_sync, warn_of_assumed
 
 if TYPE_CHECKING:
     from stabilizer.synchronization import Synchronization
@@ -42,6 +42,7 @@ def calibrate(
     """
     from stabilizer.new_files import check_new_file
     from stabilizer.sync_file import SavedSync
+    from stabilizer.synchronization import accept
     from stabilizer.video import probe
 
     inputs = [path for path in (video, log, from_camera.camera) if path is not None]

@@ -9,6 +9,9 @@ import typer
 _IN_LOG, _IN_SYNC, _IN_CAMERA = "Gyro log", "Synchronization", "Camera"
 _IN_PLAN, _IN_OUTPUT = "Stabilization", "Output"
 
+REFINE = "refine"
+"""What --sync takes instead of a file."""
+
 Video = Annotated[Path, typer.Argument(help="The shaky video.", show_default=False)]
 Log = Annotated[Path, typer.Argument(help="Its gyro log.", show_default=False)]
 
@@ -79,9 +82,11 @@ class SyncSource:
     """Where the sync comes from if not from the clip itself."""
 
     sync: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="A file of the sync command: camera, clocks and drift; the clip is not looked at.",
+            metavar="FILE|refine",
+            help="A file of the sync command: camera, clocks and drift; the clip is not looked at. "
+            "Or refine: look for the delay near --delay.",
             rich_help_panel=_IN_SYNC,
         ),
     ] = None
@@ -202,6 +207,16 @@ class Request(SpanOptions, PlanOptions, TableOptions, SyncSource, SyncOptions, C
         """The options that were told, as they are written."""
         told = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
         return [f"--{name.replace('_', '-')}" for name in told]
+
+    @property
+    def refine(self) -> bool:
+        """Whether the delay is to be looked for near the one that is told."""
+        return self.sync == REFINE
+
+    @property
+    def sync_file(self) -> Path | None:
+        """The file that tells the sync, if one does."""
+        return None if self.sync is None or self.refine else Path(self.sync)
 
 
 @dataclass(frozen=True)

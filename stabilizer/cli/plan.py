@@ -18,7 +18,7 @@ def plan(
     """
     from stabilizer.video import probe
 
-    inputs = [path for path in (video, log, request.camera, request.sync) if path is not None]
+    inputs = [path for path in (video, log, request.camera, request.sync_file) if path is not None]
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
     made = made_plan(probe(video), log, request)
     written = write_plan_files(made.plan, files)

@@ -50,7 +50,7 @@ def stabilize(
     from stabilizer.video import Encoding, check_output, probe
 
     began = time.perf_counter()
-    told = (video, log, request.camera, request.sync, plan_file)
+    told = (video, log, request.camera, request.sync_file, plan_file)
     inputs = [path for path in told if path is not None]
     check_output(output, inputs=inputs, overwrite=overwrite)
     check_plan_files(files, inputs=inputs, overwrite=overwrite)

@@ -17,7 +17,7 @@ from stabilizer.cli.options import (
 from stabilizer.cli.planning import read_log
 from stabilizer.cli.show import print_table
 from stabilizer.cli.sync_text import sync_facts
-from stabilizer.cli.syncing import accept, found_sync
+from stabilizer.cli.syncing import found_sync
 
 
 def sync(
@@ -47,6 +47,7 @@ def sync(
     stabilizer sync walk.mp4 walk.csv --camera walk.camera.json -o walk.sync.json
     """
     from stabilizer.sync_file import SavedSync, save_sync, sync_to_dict
+    from stabilizer.synchronization import accept
     from stabilizer.video import probe
 
     inputs = [path for path in (video, log, from_camera.camera) if path is not None]

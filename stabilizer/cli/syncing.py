@@ -8,23 +8,17 @@ from typing import TYPE_CHECKING
 from stabilizer.cli.options import CameraOptions, Request, SyncOptions
 from stabilizer.cli.show import busy
 from stabilizer.cli.sync_text import camera_text, delay_text
-from stabilizer.cli.values import described_camera, parsed_numbers
+from stabilizer.cli.values import described_camera, overrides, parsed_numbers
 from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
     from gyro_data import GyroLog
     from stabilizer.camera import Camera
     from stabilizer.sync import ClockSync
-    from stabilizer.synchronization import Known, Synchronization, Verdict
+    from stabilizer.synchronization import Known, Synchronization
     from stabilizer.video import VideoInfo
 
 LOG = logging.getLogger(__name__)
-
-_ASSUMED_HFOV = 65.0  # degrees: most phones' main camera; the search for it starts here
-
-
-class SyncRefused(Exception):
-    """The log cannot be synchronized with the video, or not surely enough; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,11 +38,15 @@ def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> 
 
     `name` is the log's path. Raises SyncRefused where the clip does not tell.
     """
-    if request.sync is not None:
-        return _saved(request.sync, info, request)
-    if request.no_sync or request.delay is not None:
+    from stabilizer.synchronization import accept
+
+    if request.refine and (request.delay is None or request.no_sync):
+        raise StabilizerError("--sync refine needs a --delay to look near to, and no --no-sync")
+    if request.sync_file is not None:
+        return _saved(request.sync_file, info, request)
+    if request.no_sync or (request.delay is not None and not request.refine):
         return _given(info, request)
-    found, _ = found_sync(info, log, request, request)
+    found, _ = found_sync(info, log, request, request, refine=request.refine)
     what = f"{info.path}: with {name}"
     remedy = " (--delay or --no-sync plans without)"
     accept(found.verdict, what, strict=request.strict, remedy=remedy)
@@ -60,33 +58,28 @@ def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> 
 
 
 def found_sync(
-    info: "VideoInfo", log: "GyroLog", camera: CameraOptions, clocks: SyncOptions
+    info: "VideoInfo",
+    log: "GyroLog",
+    camera: CameraOptions,
+    clocks: SyncOptions,
+    *,
+    refine: bool = False,
 ) -> tuple["Synchronization", "Known"]:
-    """Return what the clip tells, and what the options told and it was not asked."""
-    from stabilizer.synchronization import synchronize
+    """Return what the clip tells, and what the options told and it was not asked.
+
+    `refine`: the delay that is told is only where to look.
+    """
+    from stabilizer.synchronization import assumed_camera, synchronize
 
     known = _known(camera, clocks)
-    if not known.focal:
-        camera = replace(camera, hfov=_ASSUMED_HFOV)
-    start = _described(camera, info).scaled_to(info.width, info.height)
+    if refine:
+        known = replace(known, delay=None, near=known.delay)
+    if known.focal:
+        start = _described(camera, info).scaled_to(info.width, info.height)
+    else:
+        start = replace(assumed_camera(info.width, info.height), **overrides(camera))
     with busy("synchronizing"):
         return synchronize(info, log, start, known), known
-
-
-def accept(verdict: "Verdict", what: str, *, strict: bool, remedy: str = "") -> None:
-    """Raise SyncRefused for a sync that failed, or is not sure where `strict`; else warn of it.
-
-    `remedy` is what else can be done than the reasons say.
-    """
-    from stabilizer.synchronization import Confidence
-
-    reasons = "; ".join(verdict.reasons)
-    if verdict.confidence == Confidence.FAILED:
-        raise SyncRefused(f"{what}: cannot be synchronized: {reasons}{remedy}")
-    if verdict.confidence == Confidence.LOW and strict:
-        raise SyncRefused(f"{what}: --strict refuses low confidence: {reasons}{remedy}")
-    if verdict.confidence == Confidence.LOW:
-        LOG.warning("%s: synchronized with low confidence: %s", what, reasons)
 
 
 def warn_of_assumed(found: "Synchronization") -> None:
@@ -108,6 +101,7 @@ def _given(info: "VideoInfo", request: Request) -> Alignment:
 
 def _saved(path: Path, info: "VideoInfo", request: Request) -> Alignment:
     from stabilizer.sync_file import load_sync
+    from stabilizer.synchronization import accept
 
     decided = {f"--{name.replace('_', '-')}" for name in _decided_by_a_file()}
     unneeded = [option for option in request.given if option in decided]
@@ -136,22 +130,20 @@ def _described(options: CameraOptions, info: "VideoInfo") -> "Camera":
 def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":
     """Return what the options tell; ValueError for numbers that cannot be."""
     from gyro_data.checks import number
-    from stabilizer.camera import given_keys
     from stabilizer.sync import ClockSync
-    from stabilizer.synchronization import Known
+    from stabilizer.synchronization import Known, known_of
 
     ClockSync(clocks.delay or 0.0, clocks.clock_skew or 0.0)  # checks them
     drift = None
     if clocks.drift is not None:
         x, y, z = (number("drift", v) for v in parsed_numbers("drift", clocks.drift, 3))
         drift = (x, y, z)
-    in_file = given_keys(camera.camera) if camera.camera is not None else frozenset[str]()
+    in_file = known_of(camera.camera) if camera.camera is not None else Known()
     return Known(
         delay=clocks.delay,
         clock_skew=clocks.clock_skew,
         drift=drift,
         focal=any(given is not None for given in (camera.camera, camera.focal, camera.hfov)),
-        readout=camera.readout is not None or "readout_time" in in_file,
-        axes=camera.imu_orientation is not None
-        or bool({"imu_orientation", "R_body_cam"} & in_file),
+        readout=camera.readout is not None or in_file.readout,
+        axes=camera.imu_orientation is not None or in_file.axes,
     )

@@ -98,7 +98,7 @@ def described_camera(
     else:
         camera = _camera_of_view(options, size)
         camera = replace(camera, fy=camera.fx * pixel_aspect)
-    return replace(camera, **_overrides(options))
+    return replace(camera, **overrides(options))
 
 
 def _camera_of_view(options: CameraOptions, size: tuple[int, int]) -> "Camera":
@@ -111,7 +111,7 @@ def _camera_of_view(options: CameraOptions, size: tuple[int, int]) -> "Camera":
     return Camera.from_hfov(*size, radians(degrees))
 
 
-def _overrides(options: CameraOptions) -> dict[str, Any]:
+def overrides(options: CameraOptions) -> dict[str, Any]:
     """Return the camera's fields that options give directly."""
     given = {
         "readout_time": options.readout,

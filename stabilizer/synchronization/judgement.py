@@ -1,5 +1,6 @@
 """How sure a synchronization is, and why: what a wrong log or a steadied clip look like."""
 
+import logging
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -8,6 +9,7 @@ import numpy as np
 
 from gyro_data.checks import Floats
 from gyro_data.log import GyroLog
+from stabilizer.errors import SyncRefused
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization.coarse import (
     BAND,
@@ -18,6 +20,8 @@ from stabilizer.synchronization.coarse import (
     on_grid,
 )
 from stabilizer.synchronization.fitting import FineSync
+
+LOG = logging.getLogger(__name__)
 
 _SURE, _PERHAPS = 1.6, 1.3  # peak ratios: wrong logs reach 1.28, right ones begin at 1.87
 _ALIKE = 0.75  # least correlation of a sync that is good
@@ -44,6 +48,20 @@ class Verdict:
 
     confidence: Confidence
     reasons: tuple[str, ...]
+
+
+def accept(verdict: Verdict, what: str, *, strict: bool, remedy: str = "") -> None:
+    """Raise SyncRefused for a sync that failed, or is not sure where `strict`; else warn of it.
+
+    `remedy` is what else can be done than the reasons say.
+    """
+    reasons = "; ".join(verdict.reasons)
+    if verdict.confidence == Confidence.FAILED:
+        raise SyncRefused(f"{what}: cannot be synchronized: {reasons}{remedy}")
+    if verdict.confidence == Confidence.LOW and strict:
+        raise SyncRefused(f"{what}: strict refuses low confidence: {reasons}{remedy}")
+    if verdict.confidence == Confidence.LOW:
+        LOG.warning("%s: synchronized with low confidence: %s", what, reasons)
 
 
 def without_hope(rates: PictureRates, log: GyroLog) -> Verdict | None:

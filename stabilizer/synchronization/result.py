@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import radians
+from os import PathLike
 from types import MappingProxyType
 
 from gyro_data.axes import axes_letters, axes_matrix, nearest_axes
 from gyro_data.checks import Floats
-from stabilizer.camera import Camera, ReadoutDirection
+from stabilizer.camera import Camera, ReadoutDirection, given_keys
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization.clock import LocalDelay
 from stabilizer.synchronization.coarse import CoarseSync, PictureRates
 from stabilizer.synchronization.fitting import FineSync
 from stabilizer.synchronization.judgement import Verdict
 from stabilizer.synchronization.problem import NAMES, Problem
+
+_ASSUMED_HFOV = radians(65.0)
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,21 @@ class Known:
     """Whether the camera's readout time is trusted."""
     axes: bool = False
     """Whether the camera's imu_orientation and R_body_cam are trusted."""
+
+
+def known_of(path: str | PathLike[str]) -> Known:
+    """Return what a camera file tells. Raises StabilizerError that names the file."""
+    keys = given_keys(path)
+    return Known(
+        focal=True,
+        readout="readout_time" in keys,
+        axes=bool({"imu_orientation", "R_body_cam"} & keys),
+    )
+
+
+def assumed_camera(width: int, height: int) -> Camera:
+    """Return a camera from which the search may start: most phones' main camera is like it."""
+    return Camera.from_hfov(width, height, _ASSUMED_HFOV)
 
 
 @dataclass(frozen=True, eq=False)
