@@ -47,17 +47,22 @@ class BorderCheck:
         ]
         return np.concatenate([np.empty(0), *worst])
 
-    def required_zoom(self, t: Floats, quat: Floats, n_per_edge: int = DENSE) -> Floats:
-        """Return for each frame the smallest zoom (F,) ≥ 1 for which its border is inside.
+    def required_zoom(
+        self, t: Floats, quat: Floats, n_per_edge: int = DENSE, *, least: ArrayLike = 1.0
+    ) -> Floats:
+        """Return for each frame the smallest zoom (F,) ≥ `least` for which its border is inside.
 
-        By bisection; inf where not even `LARGEST_ZOOM` is enough.
+        By bisection; inf where not even `LARGEST_ZOOM` is enough. A picture that stays where it is
+        fits at zoom 1, where nothing is interpolated, but not at a little more: so ask from the
+        zoom on that a frame has.
         """
 
         def inside(log_zoom: Floats) -> Bools:
             return np.asarray(self.margin(t, quat, np.exp(log_zoom), n_per_edge) >= 0)
 
-        low, high = np.zeros(len(t)), np.full(len(t), np.log(LARGEST_ZOOM))
-        high = np.where(inside(low), 0.0, np.where(inside(high), high, np.inf))
+        low = np.broadcast_to(np.log(least), t.shape)
+        high = np.full(len(t), np.log(LARGEST_ZOOM))
+        high = np.where(inside(low), low, np.where(inside(high), high, np.inf))
         for _ in range(_HALVINGS):
             middle = (low + np.where(np.isinf(high), low, high)) / 2
             fits = inside(middle)

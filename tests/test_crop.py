@@ -157,6 +157,16 @@ def test_an_identity_needs_no_zoom_and_no_inset(handheld) -> None:
     assert margin.min() == 0.0
 
 
+def test_a_still_picture_that_is_zoomed_already_needs_the_inset_too() -> None:
+    """At zoom 1 it stays where it is, at a little more its edge would be interpolated."""
+    still = CameraPath(np.array([0.0, 1.0]), Rotation.identity(2))
+    judge = border(still, readout=0.0, inset=4.0)
+    t, quat = np.array([0.2, 0.6]), still.quat_at(np.array([0.2, 0.6]))
+    np.testing.assert_array_equal(judge.required_zoom(t, quat), 1.0)
+    needed = judge.required_zoom(t, quat, least=np.array([1.0, 1.005]))
+    np.testing.assert_allclose(needed, [1.0, 359 / (359 - 2 * 4.0)], rtol=1e-6)
+
+
 def test_rays_that_the_lens_does_not_show_are_outside() -> None:
     """A strong barrel lens folds back: without the check its far rays would land inside."""
     lens = OpenCV((-0.45, 0.0, 0.0, 0.0))
