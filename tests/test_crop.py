@@ -157,6 +157,21 @@ def test_an_identity_needs_no_zoom_and_no_inset(handheld) -> None:
     assert margin.min() == 0.0
 
 
+@pytest.mark.parametrize("lens", LENSES, ids=lambda lens: lens.name)
+@pytest.mark.parametrize("away", [0.02, 0.1, 0.5])
+def test_the_zoom_required_is_the_smallest_of_each_frame(handheld, lens, away) -> None:
+    judge = border(handheld, lens, readout=0.03)
+    turns = Rotation.from_rotvec(np.random.default_rng(0).normal(size=(len(FRAMES), 3)) * away)
+    quat = (handheld.at(FRAMES) * turns).as_quat()
+    zoom = judge.required_zoom(FRAMES, quat)
+    shown = np.isfinite(zoom)
+    assert shown.sum() > 10
+    t, quat, zoom = FRAMES[shown], quat[shown], zoom[shown]
+    assert judge.margin(t, quat, zoom).min() > -1e-4
+    assert judge.margin(t, quat, zoom * (1 - 1e-5)).max() < 0
+    assert shown.all() or away == 0.5  # the picture's centre itself is not in the source
+
+
 def test_a_still_picture_that_is_zoomed_already_needs_the_inset_too() -> None:
     """At zoom 1 it stays where it is, at a little more its edge would be interpolated."""
     still = CameraPath(np.array([0.0, 1.0]), Rotation.identity(2))
