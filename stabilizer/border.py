@@ -1,12 +1,12 @@
 """The output's border seen from the source picture: `BorderCheck` tells how far inside it is."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from gyro_data.checks import Bools, Floats
+from gyro_data.checks import Floats
 from stabilizer.camera import Camera
 from stabilizer.path import CameraPath
 from stabilizer.warp import source_points
@@ -17,8 +17,13 @@ LARGEST_ZOOM = 50.0
 DENSE = 64
 """Border points per edge on which a verdict rests."""
 
+Indices = NDArray[np.intp]
+
 _SAME_PIXEL = 1e-6  # px: a point this close to its own source pixel needs no neighbours
-_HALVINGS = 30  # of log zoom: to 4e-9
+_CLOSE = 1e-6  # px by which a smallest zoom may be too large
+_NARROW = 1e-8  # of a view: no closer to where a lens stops to show anything, which is a jump
+_SECANTS = 16  # trials after which an interval is halved, whatever its shape
+_MOST_TRIALS = 46
 _CHUNK_FRAMES = 256  # bounds the memory of the border check
 
 
@@ -47,22 +52,27 @@ class BorderCheck:
         ]
         return np.concatenate([np.empty(0), *worst])
 
-    def required_zoom(self, t: Floats, quat: Floats, n_per_edge: int = DENSE) -> Floats:
-        """Return for each frame the smallest zoom (F,) ≥ 1 for which its border is inside.
+    def required_zoom(
+        self, t: Floats, quat: Floats, n_per_edge: int = DENSE, *, least: ArrayLike = 1.0
+    ) -> Floats:
+        """Return for each frame the smallest zoom (F,) ≥ `least` for which its border is inside.
 
-        By bisection; inf where not even `LARGEST_ZOOM` is enough.
+        It is exceeded by `_CLOSE`; inf where not even `LARGEST_ZOOM` is enough. A picture that
+        stays where it is fits at zoom 1, where nothing is interpolated, but not at a little more:
+        so ask from the zoom on that a frame has.
         """
 
-        def inside(log_zoom: Floats) -> Bools:
-            return np.asarray(self.margin(t, quat, np.exp(log_zoom), n_per_edge) >= 0)
+        def margin(view: Floats, k: Indices) -> Floats:
+            return self.margin(t[k], quat[k], 1.0 / view, n_per_edge)
 
-        low, high = np.zeros(len(t)), np.full(len(t), np.log(LARGEST_ZOOM))
-        high = np.where(inside(low), 0.0, np.where(inside(high), high, np.inf))
-        for _ in range(_HALVINGS):
-            middle = (low + np.where(np.isinf(high), low, high)) / 2
-            fits = inside(middle)
-            low, high = np.where(fits, low, middle), np.where(fits, np.minimum(middle, high), high)
-        return np.asarray(np.exp(high))
+        widest = np.broadcast_to(1.0 / np.asarray(least, dtype=np.float64), t.shape)
+        narrowest, every = np.full(len(t), 1.0 / LARGEST_ZOOM), np.arange(len(t))
+        at_widest, at_narrowest = margin(widest, every), margin(narrowest, every)
+        zoom = np.where(at_widest >= 0, 1.0 / widest, np.inf)
+        k = np.flatnonzero((at_widest < 0) & (at_narrowest >= 0))
+        outer, inner = (widest[k], at_widest[k]), (narrowest[k], at_narrowest[k])
+        zoom[k] = 1.0 / _widest_inside(margin, k, outer, inner)
+        return zoom
 
     def _source(self, xy: Floats, t: Floats, quat: Floats, zoom: Floats) -> Floats:
         return source_points(
@@ -77,6 +87,39 @@ class BorderCheck:
         stays = np.abs(source - xy).max(axis=-1) < _SAME_PIXEL
         distance = np.nan_to_num(distance, nan=-np.inf)
         return np.asarray(np.where(stays, np.maximum(distance, 0.0), distance))
+
+
+def _widest_inside(
+    margin: Callable[[Floats, Indices], Floats],
+    k: Indices,
+    outer: tuple[Floats, Floats],
+    inner: tuple[Floats, Floats],
+) -> Floats:
+    """Return the view (K,), 1 / zoom, up to which each of the frames `k` (K,) is inside.
+
+    By regula falsi in its Illinois form: margins are almost linear in the view. `outer` and `inner`
+    are views outside and inside and their margins. The view returned is inside.
+    """
+    found, left = inner[0].copy(), np.arange(len(k))
+    (a, f_a), (b, f_b) = outer, inner
+    stayed = np.zeros(len(k))  # 1, −1: the last one was inside, outside
+    for n in range(_MOST_TRIALS):
+        if not len(left):
+            break
+        straight = np.isfinite(f_a) & (n < _SECANTS)
+        share = np.where(straight, f_b / (f_b - np.where(straight, f_a, -1.0)), 0.5)
+        x = b + share * (a - b)
+        f = margin(x, k[left])
+        inside = f >= 0
+        found[left[inside]] = x[inside]
+        # the end that stays a second time counts half, or it would stay for ever
+        f_a = np.where(inside, np.where(stayed > 0, f_a / 2, f_a), f)
+        f_b = np.where(inside, f, np.where(stayed < 0, f_b / 2, f_b))
+        a, b, stayed = np.where(inside, a, x), np.where(inside, x, b), np.where(inside, 1.0, -1.0)
+        on = ~(inside & (f < _CLOSE)) & (a - b > _NARROW * a)
+        left, stayed = left[on], stayed[on]
+        a, b, f_a, f_b = a[on], b[on], f_a[on], f_b[on]
+    return found
 
 
 def border_points(camera: Camera, n_per_edge: int) -> Floats:

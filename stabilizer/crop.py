@@ -124,8 +124,8 @@ def _clip_zoom(border: BorderCheck, t: Floats, quat: Floats, limit: float) -> fl
                 continue
             left = left[outside]
             worst = left[np.argsort(margin[outside])[:_WORST_FRAMES]]
-            needed = float(border.required_zoom(t[worst], quat[worst], n_per_edge).max())
-            zoom = max(needed, zoom * (1 + growth))  # grows in any case: the loop ends
+            needed = border.required_zoom(t[worst], quat[worst], n_per_edge, least=zoom)
+            zoom = max(float(needed.max()), zoom * (1 + growth))  # grows in any case: the loop ends
             growth *= 4
     return zoom if zoom <= limit else np.inf
 
@@ -143,7 +143,7 @@ def pull(
         return np.asarray(border.margin(t[k], quat, zoom[k], n_per_edge) >= -TOLERANCE)
 
     every = np.arange(len(t))
-    share = np.ones(len(t))
+    largest, share = np.ones(len(t)), np.ones(len(t))
     for n_per_edge in (_SPARSE, *[DENSE] * _PULL_ROUNDS):
         outside = every[~fits(share, every, n_per_edge)]
         if not len(outside):
@@ -155,8 +155,8 @@ def pull(
             middle = (low + high) / 2
             good = fits(middle, outside, n_per_edge)
             low, high = np.where(good, middle, low), np.where(good, high, middle)
-        share[outside] = low
-        share = calm(share, t)
+        largest[outside] = low
+        share = calm(largest, t)  # made calm only once, so it fades within 2 s of what fails
     else:
         share[~fits(share, every, DENSE)] = 0.0
     return towards(quat_measured, quat_virtual, share)

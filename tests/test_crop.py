@@ -157,6 +157,31 @@ def test_an_identity_needs_no_zoom_and_no_inset(handheld) -> None:
     assert margin.min() == 0.0
 
 
+@pytest.mark.parametrize("lens", LENSES, ids=lambda lens: lens.name)
+@pytest.mark.parametrize("away", [0.02, 0.1, 0.5])
+def test_the_zoom_required_is_the_smallest_of_each_frame(handheld, lens, away) -> None:
+    judge = border(handheld, lens, readout=0.03)
+    turns = Rotation.from_rotvec(np.random.default_rng(0).normal(size=(len(FRAMES), 3)) * away)
+    quat = (handheld.at(FRAMES) * turns).as_quat()
+    zoom = judge.required_zoom(FRAMES, quat)
+    shown = np.isfinite(zoom)
+    assert shown.sum() > 10
+    t, quat, zoom = FRAMES[shown], quat[shown], zoom[shown]
+    assert judge.margin(t, quat, zoom).min() > -1e-4
+    assert judge.margin(t, quat, zoom * (1 - 1e-5)).max() < 0
+    assert shown.all() or away == 0.5  # the picture's centre itself is not in the source
+
+
+def test_a_still_picture_that_is_zoomed_already_needs_the_inset_too() -> None:
+    """At zoom 1 it stays where it is, at a little more its edge would be interpolated."""
+    still = CameraPath(np.array([0.0, 1.0]), Rotation.identity(2))
+    judge = border(still, readout=0.0, inset=4.0)
+    t, quat = np.array([0.2, 0.6]), still.quat_at(np.array([0.2, 0.6]))
+    np.testing.assert_array_equal(judge.required_zoom(t, quat), 1.0)
+    needed = judge.required_zoom(t, quat, least=np.array([1.0, 1.005]))
+    np.testing.assert_allclose(needed, [1.0, 359 / (359 - 2 * 4.0)], rtol=1e-6)
+
+
 def test_rays_that_the_lens_does_not_show_are_outside() -> None:
     """A strong barrel lens folds back: without the check its far rays would land inside."""
     lens = OpenCV((-0.45, 0.0, 0.0, 0.0))

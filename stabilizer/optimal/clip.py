@@ -15,6 +15,7 @@ from stabilizer.optimal.sqp import Window, optimise, sampled
 _COMMITTED = 1500  # nodes of a window that are kept: 50 s
 _JOINED = 3  # nodes of the past that a window continues: position, velocity and acceleration
 _FEWEST = 8  # nodes: third differences need four
+_ROUNDING = 1e-6  # of a step
 _CUT = 1.0  # s without a frame: what follows is another shot
 _START_LOG_ZOOM = np.log(1.2)
 
@@ -35,7 +36,7 @@ class Shot:
 
     def __post_init__(self) -> None:
         first, last = self.frame_times[[0, -1]]
-        n = max(_FEWEST, int(np.ceil((last - first) / STEP - 1e-6)) + 1)
+        n = max(_FEWEST, int(np.ceil((last - first) / STEP - _ROUNDING)) + 1)
         t = first + STEP * np.arange(n)
         measured = self.model.border.measured
         silent = ~measured.covered(np.minimum(t, last))  # the last node may lie past the clip
@@ -47,9 +48,13 @@ class Shot:
             object.__setattr__(self, name, value)
 
     def rows(self, part: slice) -> BorderRows:
-        """Return the border of some nodes, at the instants that they stand for."""
+        """Return the border of some nodes, at the instants that they stand for.
+
+        The last that counts is the first one not before the last frame, which has to be enclosed.
+        """
         t = (self.t[part, None] + STEP / SUBSTEPS * np.arange(SUBSTEPS)).ravel()
-        return BorderRows(self.model, t, until=self.frame_times[-1])
+        until = self.frame_times[-1] + (1 - _ROUNDING) * STEP / SUBSTEPS
+        return BorderRows(self.model, t, until=until)
 
     def at_frames(self, path: NodePath) -> tuple[Floats, Floats]:
         """Return R_world_virtual (F, 4) and zoom (F,)."""

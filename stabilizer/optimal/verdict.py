@@ -7,7 +7,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats
-from stabilizer.border import BorderCheck, chunks
+from stabilizer.border import LARGEST_ZOOM, BorderCheck, chunks
 from stabilizer.crop import CALM_TIME, TOLERANCE, CroppedPath, ZoomRange, calm_above, exceeds, pull
 from stabilizer.errors import StabilizerError
 from stabilizer.optimal.border_model import BorderModel
@@ -20,6 +20,7 @@ _PER_EDGE = 16
 _KNOT_INTERVAL = 1e-3  # s
 _DOUBT = 0.1  # px at 1080 lines within which the quick check may err
 _CHUNK_FRAMES = 1024
+_PULL_REACH = 5 * CALM_TIME  # a pull fades within 2 s, also of a frame that only pulling brings out
 _ABOVE = 1e-6  # ratio by which a zoom found by iteration is exceeded
 
 
@@ -116,7 +117,8 @@ def _zoomed(border: BorderCheck, frames: _Frames, limit: Floats, fixed: bool) ->
     """Raise the zoom of failing frames to what they need, up to `limit`; calmly around them."""
     k = np.flatnonzero(frames.outside)
     missing = np.zeros(len(frames.t))
-    needed = border.required_zoom(frames.t[k], frames.quat[k]) * (1 + _ABOVE)
+    needed = border.required_zoom(frames.t[k], frames.quat[k], least=frames.zoom[k]) * (1 + _ABOVE)
+    needed = np.minimum(needed, LARGEST_ZOOM)  # inf would spread
     missing[k] = np.maximum(np.log(needed / frames.zoom[k]), 0.0)
     more = np.full(len(missing), missing.max()) if fixed else calm_above(missing, frames.t)
     if fixed and (frames.zoom * np.exp(more) > limit * (1 + _ABOVE)).any():
@@ -128,8 +130,8 @@ def _zoomed(border: BorderCheck, frames: _Frames, limit: Floats, fixed: bool) ->
 def _pulled(border: BorderCheck, frames: _Frames) -> _Frames:
     """Pull the path to the measured one around the frames that fail."""
     failing = frames.t[frames.outside]
-    after = np.searchsorted(failing, frames.t - 3 * CALM_TIME)
-    near = np.searchsorted(failing, frames.t + 3 * CALM_TIME) > after
+    after = np.searchsorted(failing, frames.t - _PULL_REACH)
+    near = np.searchsorted(failing, frames.t + _PULL_REACH) > after
     quat = frames.quat.copy()
     t = frames.t[near]
     quat[near] = pull(border, t, border.measured.quat_at(t), quat[near], frames.zoom[near])
