@@ -1,6 +1,7 @@
 """The two clocks: `ClockSync` maps presentation time of the video to the log's time and back."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from gyro_data.checks import Floats, increasing, number, read_only
 Knots = tuple[tuple[float, float], ...]
 
 _LARGEST = 1e10  # s
+_SUDDEN = 0.01  # s per s: no clock drifts like that
 _STANDING = 0.5  # s of log per s of video: in a slower stretch the log is taken to have a hole
 
 
@@ -66,6 +68,15 @@ class ClockSync:
         t = np.array(self.corrections)[:, 0]
         standing = self.speed((t[1:] + t[:-1]) / 2) < _STANDING
         return np.stack([t[:-1], t[1:]], axis=-1)[standing]
+
+    @property
+    def jumps(self) -> list[tuple[float, float]]:
+        """(video time s, s by which the log's clock is ahead from there on) of each sudden change."""
+        return [
+            (a[0], b[1] - a[1])
+            for a, b in pairwise(self.corrections)
+            if abs(b[1] - a[1]) > _SUDDEN * (b[0] - a[0])
+        ]
 
 
 def increasing_knots(corrections: Knots) -> tuple[Floats, Floats]:

@@ -17,7 +17,7 @@ from stabilizer.cli.options import (
 from stabilizer.cli.planning import read_log
 from stabilizer.cli.show import print_table
 from stabilizer.cli.sync_text import sync_facts
-from stabilizer.cli.syncing import found_sync
+from stabilizer.cli.syncing import found_sync, warn_of_clock
 
 
 def sync(
@@ -55,6 +55,7 @@ def sync(
     samples = read_log(log, table)
     found, known = found_sync(probe(video), samples, from_camera, clocks)
     saved = SavedSync.of(found)
+    warn_of_clock(found.sync)
     if as_json:
         print(json.dumps(sync_to_dict(saved), indent=2))
     else:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from stabilizer.camera import Camera
+    from stabilizer.sync import ClockSync
     from stabilizer.sync_file import SavedSync
     from stabilizer.synchronization import Known, Synchronization
 
@@ -15,6 +16,14 @@ def delay_text(found: "Synchronization | SavedSync") -> str:
     """Return the delay with its standard error and the confidence, in a few words."""
     error = found.errors.get("delay", inf)
     return f"delay {_delay(found.sync.delay, error)} ({found.verdict.confidence})"
+
+
+def clock_text(sync: "ClockSync") -> str:
+    """Return how an uneven clock runs, in a few words."""
+    jumps = [f"jumps by {1e3 * size:+.1f} ms at {t:.2f} s" for t, size in sync.jumps]
+    smooth = [s for _, s in sync.corrections]
+    span = 1e3 * (max(smooth) - min(smooth))
+    return ", ".join(jumps) or f"wanders by {span:.1f} ms"
 
 
 def camera_text(camera: "Camera") -> str:
@@ -55,6 +64,8 @@ def _clock_facts(found: "SavedSync", known: "Known") -> dict[str, str]:
         facts[f"drift {axis}"] = _with_error(value, found.errors[name], "rad/s") + _origin(
             found, name, given=known.drift is not None
         )
+    if found.sync.corrections:
+        facts["clock"] = clock_text(found.sync)
     return facts
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from stabilizer.cli.options import CameraOptions, Request, SyncOptions
 from stabilizer.cli.show import busy
-from stabilizer.cli.sync_text import camera_text, delay_text
+from stabilizer.cli.sync_text import camera_text, clock_text, delay_text
 from stabilizer.cli.values import described_camera, overrides, parsed_numbers
 from stabilizer.errors import StabilizerError
 
@@ -53,6 +53,7 @@ def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> 
     if [request.camera, request.focal, request.hfov] == [None] * 3:
         LOG.warning("no camera is given; the clip tells: %s", camera_text(found.camera))
     warn_of_assumed(found)
+    warn_of_clock(found.sync)
     drift = found.drift.tolist()
     return Alignment(found.camera, found.sync, drift, f"synchronized: {delay_text(found)}")
 
@@ -87,6 +88,12 @@ def warn_of_assumed(found: "Synchronization") -> None:
     for name, what in (("focal", "focal length"), ("readout_time", "readout time")):
         if name in found.kept:
             LOG.warning("the clip does not tell the %s, which is taken as assumed", what)
+
+
+def warn_of_clock(sync: "ClockSync") -> None:
+    """Warn of a clock that is not straight."""
+    if sync.corrections:
+        LOG.warning("the log's clock %s against the video's, which is followed", clock_text(sync))
 
 
 def _given(info: "VideoInfo", request: Request) -> Alignment:

@@ -1,4 +1,4 @@
-"""A synchronization as a plot: motion of picture and log, correlation over delays, fit's errors."""
+"""A synchronization as a plot: both motions, correlation over delays, errors, the log's clock."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -111,7 +111,7 @@ def _drawn(result: Synchronization, signals: Compared, size: tuple[float, float]
 
     fine, coarse = result.fine, result.coarse
     figure = Figure(figsize=size, layout="constrained")
-    heights = [3, 3, 3, 4] + [3] * (fine is not None)
+    heights = [3, 3, 3, 4] + [3] * (fine is not None) + [3] * (len(result.delays) > 1)
     figure.suptitle(_verdict(result), x=0.01, ha="left", fontsize="medium", weight="bold")
     axes = figure.subplots(len(heights), 1, height_ratios=heights)
     for i, name in enumerate(["Pitch", "Yaw", "Roll"]):
@@ -132,7 +132,25 @@ def _drawn(result: Synchronization, signals: Compared, size: tuple[float, float]
         axes[4].plot(np.arange(len(errors)), errors, ".", color=GYRO, markersize=2)
         axes[4].set_ylim(0, 1.05 * float(errors.max(initial=1e-3)))
         axes[4].set_xlabel("pair")
+    if len(result.delays) > 1:
+        _draw_clock(axes[-1], result)
     return figure
+
+
+def _draw_clock(axes: "Axes", result: Synchronization) -> None:
+    """Draw by how much each window's delay is off the straight line, and what is made of it."""
+    t, delay, error = np.array([(d.t, d.delay, d.error) for d in result.delays]).T
+    scale, unit = (60.0, "min") if t[-1] - t[0] > _MOST_MINUTES else (1.0, "s")
+    skew = f"{1e6 * result.sync.clock_skew:.1f} ppm"
+    axes.set_title(f"Delay of each window beyond the line of {skew}, ms")
+    line = np.unique(np.concatenate([t, [knot for knot, _ in result.sync.corrections]]))
+    axes.plot(line / scale, 1e3 * result.sync.correction(line), color=GYRO, linewidth=0.9)
+    style: dict[str, Any] = {"fmt": "o", "color": PICTURE, "markersize": 4, "elinewidth": 1.0}
+    axes.errorbar(t / scale, 1e3 * delay, yerr=1e3 * error, **style)
+    room = max(1.0, 1e3 * float(np.ptp(delay))) / 2
+    middle = 1e3 * float(delay.max() + delay.min()) / 2
+    axes.set_ylim(middle - 1.2 * room, middle + 1.2 * room)
+    axes.set_xlabel(f"time, {unit}")
 
 
 def _verdict(result: Synchronization) -> str:
