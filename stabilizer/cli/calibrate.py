@@ -12,7 +12,6 @@ from stabilizer.cli.options import (
     Overwrite,
     SyncOptions,
     TableOptions,
-    Video,
     told,
 )
 from stabilizer.cli.planning import read_log
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def calibrate(
-    video: Video,
+    video: Annotated[Path, typer.Argument(help="What the camera filmed.", show_default=False)],
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The camera file: .json.", show_default=False)
     ],

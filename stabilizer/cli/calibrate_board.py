@@ -53,7 +53,8 @@ def _calibrated(video: Path, options: BoardOptions) -> "LensCalibration":
     from stabilizer.boards.calibration import MODELS
     from stabilizer.video import probe
 
-    board, model = _chosen_board(options), options.lens or "opencv"
+    board = _chosen_board(options)
+    model = "opencv" if options.lens is None else options.lens
     if model not in MODELS:  # before the clip is searched
         raise ValueError(f"lens: expected one of {', '.join(MODELS)}, got {model!r}")
     info = probe(video)
@@ -69,18 +70,28 @@ def _calibrated(video: Path, options: BoardOptions) -> "LensCalibration":
 
 
 def _chosen_board(options: BoardOptions) -> "Board":
-    """Return the board that the options name; StabilizerError or ValueError if it is none."""
-    from stabilizer.boards import Charuco, Chessboard, parse_board
+    """Return the board that the options name; StabilizerError if it is none."""
+    from stabilizer.boards import Charuco, Chessboard
 
     if options.chessboard is not None and options.charuco is not None:
         raise StabilizerError("give one board: --chessboard or --charuco")
-    board = parse_board(options.chessboard or options.charuco or "")
-    if options.chessboard is not None and not isinstance(board, Chessboard):
-        raise ValueError(f"chessboard: expected inner corners as 9x6, got {options.chessboard!r}")
-    if options.charuco is not None and not isinstance(board, Charuco):
-        raise ValueError(
-            f"charuco: expected squares and markers as 7x5:4x4_50, got {options.charuco!r}"
-        )
+    if options.chessboard is not None:
+        expected = "inner corners as 9x6"
+        return _board("--chessboard", options.chessboard, Chessboard, expected)
+    expected = "squares and markers as 7x5:4x4_50"
+    return _board("--charuco", options.charuco or "", Charuco, expected)
+
+
+def _board(option: str, text: str, kind: type["Board"], expected: str) -> "Board":
+    """Return the board of a `kind` that `text` names; StabilizerError tells the option."""
+    from stabilizer.boards import parse_board
+
+    try:
+        board = parse_board(text)
+    except ValueError as error:
+        raise StabilizerError(f"{option} {text}: {error}") from error
+    if not isinstance(board, kind):
+        raise StabilizerError(f"{option} {text}: expected {expected}, got a {board}")
     return board
 
 
