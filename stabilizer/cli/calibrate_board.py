@@ -103,7 +103,7 @@ def _tell(video: Path, found: "LensCalibration") -> None:
         for name in ("fx", "fy", "cx", "cy")
     }
     facts["lens"] = camera.lens.name
-    names = [name for name in errors if name not in facts]
+    names = [name for name in errors if name not in facts]  # of the lens's first coefficients
     for name, value in zip(names, camera.lens.coeffs, strict=False):
         facts[name] = f"{value:.5f} ± {errors[name]:.5f}"
     facts["error of the corners"] = f"{found.rms:.3f} px rms"
