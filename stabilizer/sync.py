@@ -71,7 +71,7 @@ class ClockSync:
 
     @property
     def jumps(self) -> list[tuple[float, float]]:
-        """(video time s, s by which the log's clock is ahead from there on) of each sudden change."""
+        """(video time s, s by which the log's clock is ahead from there on): sudden changes."""
         return [
             (a[0], b[1] - a[1])
             for a, b in pairwise(self.corrections)

@@ -339,7 +339,7 @@ def frontal(n: int) -> list[View]:
 
 def test_views_that_say_too_little_are_refused() -> None:
     views = sighted(PINHOLE, poses(PINHOLE, 12))
-    with pytest.raises(StabilizerError, match=r"4 distinct views .* at least 5 .* more sides"):
+    with pytest.raises(StabilizerError, match=r"views of the board: 4, at least 5 .* more sides"):
         calibrate_lens(views[:4], 800, 450)
     with pytest.raises(StabilizerError, match=r"focal length open .* tilted"):
         calibrate_lens(frontal(12), 800, 450, model="pinhole")
@@ -400,14 +400,14 @@ def test_boards_have_short_names() -> None:
     assert parse_board("9x6") == CHESSBOARD
     assert parse_board(" 8X6:4x4_50 ") == CHARUCO
     assert parse_board("7x5:5X5_100:0.6:legacy") == Charuco(7, 5, "5x5_100", 0.6, legacy=True)
-    for text in ("", "9", "9by6", "9x6x2", "7x5:4x4_50:wide", "7x5:4x4_50:0.5:0.6"):
+    for text in ("", "9", "9by6", "9x6x2", "7x5:4x4_50:wide", "٣x٤"):
         with pytest.raises(ValueError, match="board: expected 9x6"):
             parse_board(text)
     with pytest.raises(ValueError, match="columns: expected a finite number >= 3"):
         parse_board("2x6")
     with pytest.raises(ValueError, match=r"dictionary: expected one of .*, got '3x3'"):
         parse_board("7x5:3x3")
-    with pytest.raises(ValueError, match="need 70 markers, dictionary 4x4_50 has 50"):
+    with pytest.raises(ValueError, match="with the 70 markers of 14x10 squares, got 4x4"):
         parse_board("14x10:4x4_50")
 
 

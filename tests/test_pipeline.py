@@ -420,6 +420,6 @@ def test_what_is_not_told_is_found_from_the_clip(clip) -> None:
 def test_the_log_of_another_clip_is_refused(clip, tmp_path) -> None:
     log = gyro_data.read(clip.gyro)
     other = gyro_data.GyroLog(log.t, log.gyro[::-1])
-    with pytest.raises(SyncRefused, match="is it the log of this clip?"):
+    with pytest.raises(SyncRefused, match=r"is it the log of this clip\?"):
         stabilize(clip.video, other, tmp_path / "none.mp4", camera=clip.camera_file)
     assert list(tmp_path.iterdir()) == []

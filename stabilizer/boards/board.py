@@ -18,7 +18,11 @@ from stabilizer.flow import Image
 Corners = tuple[Floats, Floats]
 
 _QUICK = cv2.CALIB_CB_ADAPTIVE_THRESH | cv2.CALIB_CB_NORMALIZE_IMAGE | cv2.CALIB_CB_FAST_CHECK
-_FORMS = "9x6 (inner corners of a chessboard) or 7x5:4x4_50 (squares of a ChArUco board)"
+_FORMS = (
+    "9x6 (inner corners of a chessboard) or 7x5:4x4_50 (squares and markers of a ChArUco board; "
+    "then :0.7, the markers' share of a square, and :legacy)"
+)
+_TEXT = re.compile(r"(\d{1,3})x(\d{1,3})(?::(\w+)(?::(\d*\.?\d+))?(:legacy)?)?", re.ASCII)
 
 
 class Board(Protocol):
@@ -86,10 +90,11 @@ class Charuco:
         _check_size(self, minimum=3)
         number("marker_share", self.marker_share, minimum=0.2, maximum=0.95)
         size = len(_dictionary(self.dictionary).bytesList)
-        if self.columns * self.rows // 2 > size:
+        needed = self.columns * self.rows // 2
+        if needed > size:
             raise ValueError(
-                f"board: {self.columns}x{self.rows} squares need {self.columns * self.rows // 2} "
-                f"markers, dictionary {self.dictionary} has {size}"
+                f"dictionary: expected one with the {needed} markers of {self.columns}x{self.rows} "
+                f"squares, got {self.dictionary} with {size}"
             )
 
     def __str__(self) -> str:
@@ -117,20 +122,14 @@ def parse_board(text: str) -> Chessboard | Charuco:
 
     Raises ValueError that says what is expected.
     """
-    size = re.fullmatch(r"(\d{1,3})x(\d{1,3})(?::(.+))?", text.strip().lower())
-    if size is None:
+    parts = _TEXT.fullmatch(text.strip().lower())
+    if parts is None:
         raise ValueError(f"board: expected {_FORMS}, got {text!r}")
-    columns, rows = int(size[1]), int(size[2])
-    if size[3] is None:
+    columns, rows = int(parts[1]), int(parts[2])
+    if parts[3] is None:
         return Chessboard(columns, rows)
-    dictionary, *options = size[3].split(":")
-    legacy = "legacy" in options
-    shares = [option for option in options if option != "legacy"]
-    try:
-        share = float(*shares) if shares else Charuco.marker_share
-    except (TypeError, ValueError):
-        raise ValueError(f"board: expected {_FORMS}:0.75:legacy, got {text!r}") from None
-    return Charuco(columns, rows, dictionary, share, legacy)
+    share = float(parts[4] or Charuco.marker_share)
+    return Charuco(columns, rows, parts[3], share, legacy=parts[5] is not None)
 
 
 def refined(image: Image, corners: Corners, reach: float) -> Corners:

@@ -117,7 +117,7 @@ def _enough(views: Sequence[View], rejected: Mapping[float, str]) -> list[View]:
     """Return the views; StabilizerError when they are too few."""
     if len(views) >= _FEWEST_VIEWS:
         return list(views)
-    count = f"{len(views)} distinct views of the board, at least {_FEWEST_VIEWS} are needed"
+    count = f"distinct views of the board: {len(views)}, at least {_FEWEST_VIEWS} are needed"
     if rejected:
         t, reason = next(iter(rejected.items()))
         raise StabilizerError(

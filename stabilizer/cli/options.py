@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 _IN_LOG, _IN_SYNC, _IN_CAMERA = "Gyro log", "Synchronization", "Camera"
-_IN_PLAN, _IN_OUTPUT = "Stabilization", "Output"
+_IN_PLAN, _IN_OUTPUT, _IN_BOARD = "Stabilization", "Output", "Filmed board"
 
 REFINE = "refine"
 """What --sync takes instead of a file."""
@@ -198,6 +198,12 @@ class SpanOptions:
     ] = None
 
 
+def told(*groups: Any) -> list[str]:
+    """Return the options of groups that differ from their defaults, as they are written."""
+    names = [f.name for g in groups for f in fields(g) if getattr(g, f.name) != f.default]
+    return [f"--{name.replace('_', '-')}" for name in names]
+
+
 @dataclass(frozen=True)
 class Request(SpanOptions, PlanOptions, TableOptions, SyncSource, SyncOptions, CameraOptions):
     """Everything that a plan is made of besides the video and its log."""
@@ -205,8 +211,49 @@ class Request(SpanOptions, PlanOptions, TableOptions, SyncSource, SyncOptions, C
     @property
     def given(self) -> list[str]:
         """The options that were told, as they are written."""
-        told = [f.name for f in fields(self) if getattr(self, f.name) != f.default]
-        return [f"--{name.replace('_', '-')}" for name in told]
+        return told(self)
+
+    @property
+    def refine(self) -> bool:
+        """Whether the delay is to be looked for near the one that is told."""
+        return self.sync == REFINE
+
+    @property
+    def sync_file(self) -> Path | None:
+        """The file that tells the sync, if one does."""
+        return None if self.sync is None or self.refine else Path(self.sync)
+
+
+@dataclass(frozen=True)
+class BoardOptions:
+    """The board that a clip shows, and the lens to fit."""
+
+    chessboard: Annotated[
+        str | None,
+        typer.Option(
+            help="The clip shows a chessboard, of so many inner corners: 9x6.",
+            rich_help_panel=_IN_BOARD,
+        ),
+    ] = None
+    charuco: Annotated[
+        str | None,
+        typer.Option(
+            help="The clip shows a ChArUco board: squares, markers and their share of a square, "
+            "0.75 if not told: 7x5:4x4_50:0.7; :legacy behind it for OpenCV's layout before 4.6.",
+            rich_help_panel=_IN_BOARD,
+        ),
+    ] = None
+    lens: Annotated[
+        str | None,
+        typer.Option(help="opencv (default), fisheye or pinhole.", rich_help_panel=_IN_BOARD),
+    ] = None
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw where the board was and how far its corners miss: .png.",
+            rich_help_panel=_IN_BOARD,
+        ),
+    ] = None
 
     @property
     def refine(self) -> bool:
