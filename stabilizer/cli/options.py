@@ -255,16 +255,6 @@ class BoardOptions:
         ),
     ] = None
 
-    @property
-    def refine(self) -> bool:
-        """Whether the delay is to be looked for near the one that is told."""
-        return self.sync == REFINE
-
-    @property
-    def sync_file(self) -> Path | None:
-        """The file that tells the sync, if one does."""
-        return None if self.sync is None or self.refine else Path(self.sync)
-
 
 @dataclass(frozen=True)
 class PlanFiles:
