@@ -7,10 +7,10 @@ the virtual rotation and zoom, in px at 1080 lines. A target that is not reached
 import argparse
 import logging
 import os
-import resource
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
@@ -186,13 +186,19 @@ def print_guarantee(n_frames: int, first_seed: int, n_processes: int) -> None:
 
 def timed_plan(clip: Clip) -> tuple[float, float, float]:
     """Return CPU s, s and MB that planning takes; run in a fresh process."""
-    with open("/proc/self/statm") as file:
-        before = int(file.read().split()[1]) * resource.getpagesize()
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of receiving the clip
+    before = _memory("VmRSS")
     cpu, wall = process_time(), perf_counter()
     Optimal().plan(clip.t, clip.border, ZoomRange())
     cpu, wall = process_time() - cpu, perf_counter() - wall
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return cpu, wall, (peak - before) / 1e6
+    return cpu, wall, _memory("VmHWM") - before
+
+
+def _memory(name: str) -> float:
+    """Return MB of memory that this process has ("VmRSS") or had at most ("VmHWM")."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    fields = dict(line.split(":", 1) for line in lines)
+    return 1024 * float(fields[name].split()[0]) / 1e6
 
 
 def print_speed(hours: float) -> None:

@@ -78,9 +78,9 @@ def fit_crop(wish: CameraPath, border: BorderCheck, zoom: ZoomRange) -> CroppedP
     quat_measured = border.measured.quat_at(t)
     share = fade(border.measured.covered(t), t)
     quat_virtual = towards(quat_measured, wish.quat_at(t), share)
-    chosen = max(zoom.low, _clip_zoom(border, t, quat_virtual, zoom.high))
+    chosen = _clip_zoom(border, t, quat_virtual, zoom.low, zoom.high)
     if chosen > zoom.high:
-        chosen = max(zoom.high, _clip_zoom(border, t, quat_measured, LARGEST_ZOOM))
+        chosen = _clip_zoom(border, t, quat_measured, zoom.high, LARGEST_ZOOM)
         if chosen > zoom.high:
             exceeds(zoom, chosen)
         quat_virtual = pull(border, t, quat_measured, quat_virtual, np.full(len(t), chosen))
@@ -105,13 +105,13 @@ def exceeds(zoom: ZoomRange, needed: float) -> None:
     LOG.warning("%s, which is used", message)
 
 
-def _clip_zoom(border: BorderCheck, t: Floats, quat: Floats, limit: float) -> float:
-    """Return the smallest zoom that fits every frame, inf if it exceeds `limit`.
+def _clip_zoom(border: BorderCheck, t: Floats, quat: Floats, least: float, limit: float) -> float:
+    """Return the smallest zoom ≥ `least` that fits every frame, inf if it exceeds `limit`.
 
     The zoom grows to what the worst frames need until no frame is left: first judged by sparse
     border points, then by dense ones.
     """
-    zoom, growth = 1.0, 1e-6
+    zoom, growth = least, 1e-6
     for n_per_edge in (_SPARSE, DENSE):
         left = np.arange(len(t))
         while zoom <= limit:

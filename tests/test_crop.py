@@ -182,6 +182,16 @@ def test_a_still_picture_that_is_zoomed_already_needs_the_inset_too() -> None:
     np.testing.assert_allclose(needed, [1.0, 359 / (359 - 2 * 4.0)], rtol=1e-6)
 
 
+@pytest.mark.parametrize("zoom", [1.004, 1.02])
+def test_a_given_zoom_is_raised_for_still_frames_that_fit_only_at_one(zoom, caplog) -> None:
+    still = CameraPath(np.array([0.0, 5.0]), Rotation.identity(2))
+    judge = border(still, readout=0.0)
+    _, taken, margin = cropped(Unsmoothed()(still, FRAMES), judge, ZoomRange(zoom, zoom))
+    assert taken == pytest.approx(359 / (359 - 2 * 4.0), rel=1e-5)
+    assert margin.min() > -2e-3
+    assert "would show a border even without smoothing" in caplog.text
+
+
 def test_rays_that_the_lens_does_not_show_are_outside() -> None:
     """A strong barrel lens folds back: without the check its far rays would land inside."""
     lens = OpenCV((-0.45, 0.0, 0.0, 0.0))

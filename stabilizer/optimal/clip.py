@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
 from gyro_data.checks import Bools, Floats
+from gyro_data.quaternions import continuous, normalize
 from stabilizer.border import LARGEST_ZOOM, chunks
 from stabilizer.crop import ZoomRange, calm_above
 from stabilizer.optimal.border_model import BorderModel
@@ -18,6 +20,7 @@ _FEWEST = 8  # nodes: third differences need four
 _ROUNDING = 1e-6  # of a step
 _CUT = 1.0  # s without a frame: what follows is another shot
 _START_LOG_ZOOM = np.log(1.2)
+_START_SMOOTHING = 0.3  # s: saves a round, compared with the measured path
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +58,12 @@ class Shot:
         t = (self.t[part, None] + STEP / SUBSTEPS * np.arange(SUBSTEPS)).ravel()
         until = self.frame_times[-1] + (1 - _ROUNDING) * STEP / SUBSTEPS
         return BorderRows(self.model, t, until=until)
+
+    def quat_smoothed(self) -> Floats:
+        """Return the measured path, where it may be left, without the shake (N, 4)."""
+        quat = continuous(self.quat_measured)
+        mean = gaussian_filter1d(quat, _START_SMOOTHING / STEP, axis=0, mode="nearest")
+        return np.where(self.held[:, None], quat, normalize(mean))
 
     def at_frames(self, path: NodePath) -> tuple[Floats, Floats]:
         """Return R_world_virtual (F, 4) and zoom (F,)."""
@@ -98,12 +107,11 @@ def solve_shot(
     Args:
         limit: (N,) largest log zoom of each node; with `zoom.fixed` this is the zoom.
         level: ask for a level horizon.
-        start: a path to start from instead of the measured one.
+        start: a path to start from instead of the measured one, smoothed a little.
     """
     n, ahead = len(shot.t), int(np.ceil(lookahead / STEP))
-    # the measured path is inside at the largest zoom, and mostly at a smaller one
     usual = np.minimum(limit, max(_START_LOG_ZOOM, np.log(zoom.low)))
-    start = start or NodePath(shot.quat_measured, usual)
+    start = start or NodePath(shot.quat_smoothed(), usual)
     quat, log_zoom = start.quat.copy(), (limit if zoom.fixed else start.log_zoom).copy()
     worth = np.zeros(n)
     for first in range(0, n, _COMMITTED):

@@ -18,7 +18,7 @@ _EXTRA_ROUNDS = 8  # beyond those that a cost needs in any case
 _FREE_ROUNDS = 2  # more, before steps are damped
 _DAMPING = 1e-3  # of the price: at first, a step of 50 px costs what 1 px of zoom does
 _SETTLED = 1.0  # px: after a smaller step another round would move some hundredths
-_TOLERANCE = 1e-4  # relative error of the cost: far less than what the next round changes
+_TOLERANCES = (1e-2, 1e-3, 1e-4)  # relative errors of the cost: far less than a round changes
 _PIN = 1e6  # Hessian of a turn that must not change
 _ROOM = 1.0  # px that a pinned node may think it has: it cannot move anyway
 
@@ -64,7 +64,7 @@ def optimise(
         rows, bounds, watched = _inequalities(window, cost, path, watched)
         solution = solve(
             _program(window, quadratic, rows, bounds, n_variables=3 if fixed_zoom else 4),
-            tolerance=_TOLERANCE,
+            tolerance=_TOLERANCES[min(n_rounds, len(_TOLERANCES)) - 1],
             start=duals,
         )
         if solution.status == Status.INFEASIBLE:

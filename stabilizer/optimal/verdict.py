@@ -81,14 +81,19 @@ def margins(border: BorderCheck, t: Floats, quat: Floats, zoom: Floats) -> Float
     `_DOUBT` of the edge are judged by the exact map on the dense border.
     """
     model = _close_model(border)
-    parts = chunks(len(t), _CHUNK_FRAMES)
-    quick = np.concatenate(
-        [BorderRows(model, t[k]).margins(quat[k], np.log(zoom[k])) for k in parts]
-    )
+    quick = _quick_margins(model, t, quat, zoom)
     margin = quick / model.scale
     doubtful = quick < _DOUBT
     margin[doubtful] = border.margin(t[doubtful], quat[doubtful], zoom[doubtful])
     return margin
+
+
+def _quick_margins(model: BorderModel, t: Floats, quat: Floats, zoom: Floats) -> Floats:
+    """Return px at 1080 lines, rather too few, by which each frame's border is inside (F,)."""
+    parts = chunks(len(t), _CHUNK_FRAMES)
+    return np.concatenate(
+        [BorderRows(model, t[k]).margins(quat[k], np.log(zoom[k])) for k in parts]
+    )
 
 
 def needed_zoom(border: BorderCheck, t: Floats, zoom: ZoomRange) -> Floats:
@@ -99,11 +104,14 @@ def needed_zoom(border: BorderCheck, t: Floats, zoom: ZoomRange) -> Floats:
     """
     quat = border.measured.quat_at(t)
     limit = np.full(len(t), zoom.high)
-    outside = margins(border, t, quat, limit) < -TOLERANCE
-    if not outside.any():
+    outside = np.flatnonzero(_quick_margins(BorderModel(border), t, quat, limit) < 0)
+    if len(outside):  # at so few points and rows
+        some = margins(border, t[outside], quat[outside], limit[outside])
+        outside = outside[some < -TOLERANCE]
+    if not len(outside):
         return limit
     model = _close_model(border)
-    for k in (np.flatnonzero(outside)[part] for part in chunks(int(outside.sum()), _CHUNK_FRAMES)):
+    for k in (outside[part] for part in chunks(len(outside), _CHUNK_FRAMES)):
         limit[k] = np.exp(BorderRows(model, t[k]).measured_log_zoom(float(np.log(zoom.high))))
     exceeds(zoom, float(limit.max()))
     return np.full(len(t), limit.max()) if zoom.fixed else calm_above(limit, t)
