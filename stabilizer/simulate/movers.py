@@ -80,7 +80,7 @@ def crossing(n: int, seed: int = 0) -> tuple[Mover, ...]:
     Sizes are 10 to 25°, speeds 5 to 40 °/s; each second one is a disc.
     """
     rng = np.random.default_rng(int(number("seed", seed, minimum=0)))
-    n_movers = int(number("n", n, minimum=0, maximum=100))
+    n_movers = int(number("movers", n, minimum=0, maximum=100))
     return tuple(_mover(rng, disc=index % 2 == 0) for index in range(n_movers))
 
 
