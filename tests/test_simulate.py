@@ -25,9 +25,13 @@ from stabilizer.simulate import (
     to_yuv420p,
     write_log,
 )
+from stabilizer.simulate.movers import crossing
 from stabilizer.simulate.painting import ROOM
+from stabilizer.simulate.walk import Walk
 from stabilizer.sync import ClockSync
 from stabilizer.video import VideoReader, probe
+from tests.command_line import refused, run
+from tests.track_simulation import Steadied, electronic, walking
 
 STILL = (0.0, 0.0, 0.0)
 
@@ -70,6 +74,16 @@ class Line:
     def look(self, directions, out):
         miss = directions["xyz".index(self.coordinate)] / np.linalg.norm(directions, axis=0)
         out[:] = np.rint(250 * np.exp(-((miss / self.width) ** 2)))[..., None]
+
+
+@dataclass(frozen=True)
+class Plain:
+    """One grey everywhere."""
+
+    level: int
+
+    def look(self, directions, out):
+        out[:] = self.level
 
 
 def centroid(values, axis):
@@ -341,6 +355,139 @@ def test_without_scikit_image_the_remedy_is_named(monkeypatch):
         Room(256)
 
 
+# where the camera is
+
+
+def flying(t):
+    return np.column_stack([0.4 - 2.0 * t, 1.5 * t, -0.5 + 3.0 * t])
+
+
+@pytest.mark.parametrize("direction", ["top_to_bottom", "right_to_left"])
+@pytest.mark.parametrize("point", [(0.9, -0.6, 4.0), (-1.2, 0.7, 4.0), (4.0, 0.4, 2.9)])
+def test_a_point_of_a_wall_is_where_it_is_projected_by_hand(direction, point):
+    """x = K R(t)ᵀ (P − p(t)), where t is when the row, or the column, that x falls on is read."""
+    f, readout, t_frame = 230.0, 0.03, 0.1
+    camera = Camera.from_focal(320, 180, f, readout_time=readout, readout_direction=direction)
+    ahead = 0.6 if point[0] == 4 else 0.0  # the side wall is seen in a corner
+    motion = Spin((0.4, -0.8, 0.5), start=(ahead, 0.1, 0.05))
+
+    def projected(position):
+        x, y = 159.5, 89.5
+        for _ in range(30):
+            part = (y + 0.5) / 180 if direction == "top_to_bottom" else 1 - (x + 0.5) / 320
+            t = np.array([t_frame + readout * (part - 0.5)])
+            ray = motion.at(t).inv().apply(np.array(point) - position(t))[0]
+            x, y = f * ray[:2] / ray[2] + (159.5, 89.5)
+        return np.array([x, y])
+
+    spot = Blob(point, 0.012)
+    grey = render_frame(
+        camera, motion, t_frame, spot, supersample=4, position=flying, room_size=4.0
+    )[..., 0]
+    found = [centroid(grey.sum(axis=axis), 0) for axis in (0, 1)]
+    expected = projected(flying)
+    assert (expected > 15).all() and (expected < (305, 165)).all()
+    np.testing.assert_allclose(found, expected, atol=0.1)
+    frozen = projected(lambda t: flying(np.full(len(t), t_frame)))
+    assert np.abs(expected - frozen).max() > 0.2  # px: to see all from one place would fail
+    assert np.abs(expected - projected(lambda t: np.zeros((len(t), 3)))).max() > 5
+
+
+@pytest.mark.parametrize("direction", ["bottom_to_top", "left_to_right"])
+def test_each_row_is_that_of_a_picture_taken_at_once_when_the_row_is_read(room, direction):
+    camera = Camera.from_focal(160, 90, 120.0, readout_time=0.04, readout_direction=direction)
+    at_once = Camera.from_focal(160, 90, 120.0)
+    sight = {"position": flying, "room_size": 3.0, "movers": crossing(12, seed=1)}
+    rolling = render_frame(camera, Handheld("run"), 0.3, room, **sight)
+    for line in (0, 31, 32, 89):
+        by_row = direction == "bottom_to_top"
+        part = 1 - (line + 0.5) / 90 if by_row else (line + 0.5) / 160
+        whole = render_frame(at_once, Handheld("run"), 0.3 + 0.04 * (part - 0.5), room, **sight)
+        pick = np.s_[line] if by_row else np.s_[:, line]
+        assert np.abs(rolling[pick].astype(int) - whole[pick]).max() <= 1
+        assert np.abs(rolling.astype(int) - whole).mean() > 5
+
+
+def test_at_the_centre_a_room_of_any_size_is_seen_as_at_infinity(camera, room):
+    motion = Handheld("walk", seed=2)
+    far = render_frame(camera, motion, 0.5, room).astype(int)
+    for room_size in (0.5, 1e6):
+        near = render_frame(
+            camera, motion, 0.5, room, position=lambda t: np.zeros((len(t), 3)), room_size=room_size
+        )
+        assert np.abs(near - far).max() <= 4 and np.abs(near - far).mean() < 0.02  # float32
+
+
+def test_rays_along_a_wall_hit_the_one_ahead():
+    """The middle row and column look exactly along two of the walls."""
+    camera = Camera.from_focal(41, 31, 40.0)
+    grey = render_frame(
+        camera,
+        Spin(STILL),
+        0.0,
+        Line("x", 0.03),
+        position=lambda t: np.tile([0.5, 0.0, 0.0], (len(t), 1)),
+        room_size=2.0,
+    )[..., 0]
+    np.testing.assert_allclose(centroid(grey, axis=1), 20 - 40 * 0.5 / 2.0, atol=0.05)
+
+
+def test_a_walk_is_that_of_the_tracks_and_a_lever_swings():
+    motion, t = Handheld("run", seed=5), np.linspace(0, 4, 200)
+    walk = Walk(motion, start=(1.0, -2.0, 3.0))
+    np.testing.assert_allclose(walk(t) - (1.0, -2.0, 3.0), walking(motion)(t), atol=1e-12)
+    swung = Walk(Spin((0, 0, np.pi)), speed=0, bob=0, sway=0, lever=(0.1, 0, 0))
+    np.testing.assert_allclose(swung(np.array([0.5])), [[0, 0.1, 0]], atol=1e-12)
+
+
+# things that move
+
+
+def inner_rays(camera):
+    """Return unit rays (H, W, 3) of the pixels, and their solid angles up to a factor."""
+    x, y = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
+    rays = np.stack([(x - camera.cx) / camera.fx, (y - camera.cy) / camera.fy, x * 0 + 1.0], axis=2)
+    norm = np.linalg.norm(rays, axis=2)
+    return rays / norm[..., None], norm**-3.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_disc_moves_at_its_speed_as_large_as_it_is_and_hides_nothing_else(seed, room):
+    camera = Camera.from_focal(640, 480, 300.0)
+    (disc,) = crossing(1, seed)
+    assert np.deg2rad(5) <= disc.speed <= np.deg2rad(40)
+    assert np.deg2rad(10) <= disc.size <= np.deg2rad(25)
+    t = np.arange(0, 60, 0.1)
+    t0 = t[np.abs(disc.angle(t)).argmin()]
+    rays, solid_angle = inner_rays(camera)
+    centres = []
+    for when in (t0 - 0.2, t0 + 0.2):
+        black = render_frame(camera, Spin(STILL), when, Plain(0), movers=[disc])
+        covered = (black > 10).all(axis=2)
+        weight = np.where(covered, solid_angle, 0)
+        centre = np.tensordot(weight, rays, axes=2)
+        centres.append(centre / np.linalg.norm(centre))
+        found = weight.sum() / camera.fx / camera.fy
+        assert found == pytest.approx(2 * np.pi * (1 - np.cos(disc.size / 2)), rel=0.02)
+        beyond = rays @ centres[-1] < np.cos(disc.size / 2 + 0.01)
+        still = render_frame(camera, Spin(STILL), when, room)
+        moved = render_frame(camera, Spin(STILL), when, room, movers=[disc])
+        np.testing.assert_array_equal(moved[beyond], still[beyond])
+        assert np.abs(moved[covered].astype(int) - still[covered]).mean() > 10
+    travelled = np.arccos(centres[0] @ centres[1])
+    assert travelled == pytest.approx(disc.speed * 0.4, rel=0.01)
+
+
+def test_things_differ_by_seed_and_return():
+    a, b = crossing(4, seed=1), crossing(4, seed=2)
+    assert [m.speed for m in a] == [m.speed for m in crossing(4, seed=1)]
+    assert not {m.speed for m in a} & {m.speed for m in b}
+    for mover in a:
+        lap = np.deg2rad(140) / mover.speed
+        t = np.linspace(0, 1, 7)
+        np.testing.assert_allclose(mover.angle(t + 3 * lap), mover.angle(t), atol=1e-9)
+
+
 # colour
 
 
@@ -449,6 +596,113 @@ def test_files_that_exist_are_kept_unless_told_otherwise(tmp_path, camera, room)
     assert made.gyro.read_text().startswith("t,gx")
 
 
+def decoded(video):
+    with VideoReader(video) as frames:
+        return [[plane.astype(float) for plane in frame.planes] for frame in frames]
+
+
+def test_a_noisy_picture_has_the_noise_asked_for(tmp_path, camera):
+    options = {"camera": camera, "scene": Plain(120), "duration": 0.1, "audio": False, "crf": 0}
+    clean, noisy, other = (
+        decoded(simulate(tmp_path / str(k), **options, **extra).video)
+        for k, extra in enumerate(
+            ({}, {"picture_noise": 5.0}, {"picture_noise": 5.0, "noise": 0.01, "seed": 1})
+        )
+    )
+    noise = np.array([now[0] - before[0] for now, before in zip(noisy, clean, strict=True)])
+    assert noise.std() == pytest.approx(np.hypot(5.0, 12**-0.5), rel=0.02)  # and rounding
+    assert abs(noise.mean()) < 0.1
+    for axis in range(3):  # white in time and place
+        moved = np.roll(noise, 1, axis)
+        assert abs((noise * moved).mean()) < 0.02 * 25
+    np.testing.assert_array_equal(noisy[0][1], clean[0][1])
+    assert abs(np.corrcoef(noise[0].ravel(), other[0][0].ravel())[0, 1]) < 0.02
+    again = decoded(simulate(tmp_path / "1", **options, picture_noise=5.0, overwrite=True).video)
+    np.testing.assert_array_equal(again[2][0], noisy[2][0])
+
+
+def test_a_steadied_clip_has_the_log_of_what_was_felt(tmp_path, camera, room):
+    felt = Handheld("walk", seed=3)
+    shown = Steadied(felt, electronic, (0.0, 1.0))
+    clip = simulate(
+        tmp_path / "a",
+        camera=camera,
+        scene=room,
+        motion=shown,
+        log_motion=felt,
+        duration=0.2,
+        audio=False,
+        crf=0,
+    )
+    np.testing.assert_allclose(clip.log.gyro, felt.rate_at(clip.log.t), atol=1e-12)
+    expected = to_yuv420p(render_frame(camera, shown, clip.frame_times[-1], room))
+    np.testing.assert_array_equal(decoded(clip.video)[-1][0], expected[0])
+    truth = json.loads(clip.truth.read_text())
+    t = truth["rate_t0"] + truth["rate_step"] * np.arange(len(truth["rate_cam"]))
+    np.testing.assert_allclose(truth["rate_cam"], shown.rate_at(t), atol=1e-6)
+    np.testing.assert_allclose(truth["log_rate_cam"], felt.rate_at(t), atol=1e-6)
+    shake = [np.std(truth[name]) for name in ("rate_cam", "log_rate_cam")]
+    assert shake[0] < 0.6 * shake[1]
+
+
+def test_a_walked_clip_is_rendered_from_where_its_truth_says(tmp_path, camera, room):
+    motion, movers = Handheld("walk", seed=3), crossing(3, seed=9)
+    walk = Walk(motion, start=(0.5, 0.0, -1.0))
+    clip = simulate(
+        tmp_path / "a",
+        camera=camera,
+        scene=room,
+        motion=motion,
+        position=walk,
+        room_size=2.5,
+        movers=movers,
+        duration=0.2,
+        audio=False,
+        crf=0,
+    )
+    t = clip.frame_times[4]
+    sight = {"position": walk, "room_size": 2.5, "movers": movers}
+    expected = to_yuv420p(render_frame(camera, motion, t, room, **sight))
+    np.testing.assert_array_equal(decoded(clip.video)[4][0], expected[0])
+    truth = json.loads(clip.truth.read_text())
+    np.testing.assert_allclose(truth["position"], walk(clip.frame_times), atol=1e-8)
+    assert (truth["room_size"], truth["movers"]) == (2.5, 3)
+
+
+def test_what_is_not_asked_for_changes_nothing(tmp_path, camera, room, clip):
+    options = {"camera": camera, "scene": room, "duration": 0.1, "audio": False, "crf": 0}
+    usual = simulate(tmp_path / "a", **options)
+    for plane, expected in zip(
+        decoded(usual.video)[2],
+        to_yuv420p(render_frame(camera, usual.motion, usual.frame_times[2], room)),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(plane, expected)
+    truth = json.loads(clip.truth.read_text())
+    assert not truth.keys() & {
+        "position", "room_size", "movers", "picture_noise", "log_motion", "log_rate_cam"
+    }  # fmt: skip
+
+
+def test_the_program_walks_past_things_in_noise(tmp_path):
+    small = ("--duration", 0.2, "--size", "160x90")
+    done = run(
+        "simulate", tmp_path / "a", *small, "--room-size", 3, "--movers", 2, "--picture-noise", 4
+    )
+    assert done.returncode == 0, done.stderr
+    truth = json.loads((tmp_path / "a.truth.json").read_text())
+    assert (truth["room_size"], truth["movers"], truth["picture_noise"]) == (3, 2, 4)
+    z = np.array(truth["position"])[:, 2]
+    assert np.diff(z).mean() * 30 == pytest.approx(1.3, abs=0.1)
+    for option, value, message in [
+        ("--room-size", 0, "room_size: expected a finite number > 0"),
+        ("--room-size", 0.2, "enlarge room_size"),
+        ("--movers", -1, "movers: expected"),
+        ("--picture-noise", "nan", "picture_noise: expected a finite number"),
+    ]:
+        refused(run("simulate", tmp_path / "b", *small, option, value), message)
+
+
 # wrong calls
 
 
@@ -474,6 +728,10 @@ def test_files_that_exist_are_kept_unless_told_otherwise(tmp_path, camera, room)
         ({"seed": -1}, "seed"),
         ({"crf": 52}, "crf"),
         ({"supersample": 0}, "supersample"),
+        ({"picture_noise": -1}, "picture_noise: expected a finite number >= 0"),
+        ({"room_size": 0}, "room_size: expected a finite number > 0"),
+        ({"position": flying, "room_size": 0.5}, "position: expected one less than 0.5 m from"),
+        ({"position": lambda t: np.zeros(3)}, "position: expected shape (9, 3), got (3,)"),
         (
             {"camera": Camera.from_focal(321, 180, 200.0)},
             "camera: expected even sides, got 321x180",

@@ -29,17 +29,27 @@ def simulate(
         list[str] | None,
         typer.Option(help="A hole in the log from A to B s of video time: A,B; repeatable."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of motion and noise.")] = 0,
+    room_size: Annotated[
+        float | None,
+        typer.Option(help="Walk through a room with walls this far from its centre, m."),
+    ] = None,
+    movers: Annotated[int, typer.Option(help="Things that cross the view on their own.")] = 0,
+    picture_noise: Annotated[float, typer.Option(help="White noise, grey levels rms.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Of motion, noise and movers.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files.")] = False,
 ) -> None:
     """Make a clip with known truth: a room filmed by a shaking rolling-shutter camera."""
     from stabilizer import simulate as simulation
+    from stabilizer.simulate.movers import crossing
 
+    moves = _motion(motion, seed)
     with progress_bar("rendering") as progress:
         clip = simulation.simulate(
             stem,
             camera=described_camera(_with_defaults(from_camera), _whole_sides(size)),
-            motion=_motion(motion, seed),
+            motion=moves,
+            movers=crossing(movers, seed),
+            **_walked(moves, duration, room_size),
             duration=duration,
             fps=fps,
             gyro_rate=gyro_rate,
@@ -48,6 +58,7 @@ def simulate(
             drift=parsed_numbers("drift", sync.drift or "0,0,0", 3),
             noise=noise,
             gaps=[parsed_numbers("gap", g, 2) for g in gap or ()],
+            picture_noise=picture_noise,
             seed=seed,
             overwrite=overwrite,
             progress=progress,
@@ -73,14 +84,24 @@ def _with_defaults(options: CameraOptions) -> CameraOptions:
 
 
 def _motion(name: str, seed: int) -> Any:
-    """Return the name of a gait, or the motion of a gyro log."""
-    from stabilizer.simulate import GAITS, from_log
+    """Return the motion of a gait or of a gyro log."""
+    from stabilizer.simulate import GAITS, Handheld, from_log
 
     if name in GAITS:
-        return name
+        return Handheld(name, seed)
     if not Path(name).exists():
         known = ", ".join(GAITS)
         raise ValueError(f"motion: expected one of {known} or a gyro log's path, got {name!r}")
     import gyro_data
 
     return from_log(gyro_data.read(name))
+
+
+def _walked(motion: Any, duration: float, room_size: float | None) -> dict[str, Any]:
+    """Return the options of a walk whose middle is that of the room; none without its size."""
+    from stabilizer.simulate.walk import Walk
+
+    if room_size is None:
+        return {}
+    start = (0.0, 0.0, -Walk.speed * duration / 2)
+    return {"position": Walk(motion, start=start), "room_size": room_size}

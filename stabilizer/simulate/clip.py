@@ -1,28 +1,26 @@
 """A clip on disk: video, gyro log, camera and truth; times are the video's unless named."""
 
-import json
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats, increasing, number, read_only
-from gyro_data.log import GyroLog
 from stabilizer.camera import Camera, save_camera
-from stabilizer.errors import StabilizerError
 from stabilizer.simulate.imu import simulate_log, write_log
 from stabilizer.simulate.motion import Handheld, Motion
+from stabilizer.simulate.movers import Mover
 from stabilizer.simulate.painting import Image
-from stabilizer.simulate.render import render_frame, to_yuv420p
+from stabilizer.simulate.render import line_times, render_frame, to_yuv420p, with_noise
 from stabilizer.simulate.scene import Room, Scene
 from stabilizer.simulate.sound import SAMPLE_RATE, tone_with_clicks
+from stabilizer.simulate.truth import SimulatedClip, new_files, write_truth
+from stabilizer.simulate.walk import ROOM_SIZE, Position, within
 from stabilizer.sync import ClockSync
 from stabilizer.video import Encoding, VideoInfo, VideoWriter, write_aac
 from stabilizer.video.base import seconds
@@ -30,34 +28,13 @@ from stabilizer.video.base import seconds
 TIME_BASE = Fraction(1, 90_000)
 """s per tick of the written videos; holds the usual frame rates exactly."""
 
+_MAX_PICTURE_NOISE = 100.0  # grey levels: little is left to see
 _BT709_LIMITED = {"range": 1, "matrix": 1, "primaries": 1, "transfer": 1}
-_TRUTH_STEP = 1e-3  # s
+
+Planes = tuple[Image, Image, Image]
 
 Progress = Callable[[int, int], None]
 """Called with the number of frames done and of all frames."""
-
-
-@dataclass(frozen=True, eq=False)
-class SimulatedClip:
-    """The four files of a clip, and what is true of it."""
-
-    video: Path
-    """STEM.mp4"""
-    gyro: Path
-    """STEM.csv"""
-    camera_file: Path
-    """STEM.camera.json"""
-    truth: Path
-    """STEM.truth.json: all parameters, the rotation of each frame and the rate at 1 kHz."""
-    frame_times: Floats
-    """(F,) s, presentation times as the file has them."""
-    R_world_cam: Rotation
-    """F rotations, at the frame times."""
-    motion: Motion
-    camera: Camera
-    sync: ClockSync
-    log: GyroLog
-    """What was written to the gyro file, on its own clock and in its own axes."""
 
 
 def simulate(
@@ -65,7 +42,11 @@ def simulate(
     *,
     camera: Camera,
     motion: Motion | str = "walk",
+    log_motion: Motion | None = None,
+    position: Position | None = None,
+    room_size: float = ROOM_SIZE,
     scene: Scene | None = None,
+    movers: Sequence[Mover] = (),
     duration: float = 10.0,
     fps: float = 30.0,
     frame_times: ArrayLike | None = None,
@@ -79,6 +60,7 @@ def simulate(
     margin: float = 1.0,
     seed: int = 0,
     supersample: int = 1,
+    picture_noise: float = 0.0,
     crf: int = 16,
     audio: bool = True,
     overwrite: bool = False,
@@ -90,14 +72,21 @@ def simulate(
         output_stem: how the names of the four files begin.
         camera: lens, rolling shutter and how the motion sensor sits in it.
         motion: how it turns, or a key of `GAITS`.
+        log_motion: what the motion sensor feels, where the picture is steadied and follows another
+            `motion`; None: the same.
+        position: where the camera is, a `Walk` for instance; None: at the centre, as if all that it
+            sees were at infinity.
+        room_size: m from the centre to the walls, inside of which `position` stays.
         scene: what it sees; None is a `Room` as fine as the camera's pixels.
+        movers: what moves in front of the scene, see `crossing`.
         duration, fps: s and 1/s: evenly spaced frames from 0 on, unless `frame_times` are given.
         frame_times: (F,) s >= 0, rounded to ticks of 1/90000 s.
         gyro_rate, drift, noise, jitter, gaps: see `simulate_log`.
         delay, clock_skew: see `ClockSync`.
         margin: s by which the log begins before the first frame and ends after the last.
-        seed: of the motion, if it is a key, and of noise and jitter.
+        seed: of the motion, if it is a key, and of noise, jitter and picture noise.
         supersample: rays along x and y in each pixel.
+        picture_noise: grey levels RMS, white, of each sample of the luma.
         crf: H.264's quality, 0 (lossless) to 51.
         audio: add an AAC track, a tone with a click at each second.
         overwrite: replace files that exist.
@@ -108,14 +97,19 @@ def simulate(
     number("crf", crf, minimum=0, maximum=51)
     number("margin", margin, minimum=0)
     number("supersample", supersample, minimum=1, maximum=8)
+    number("picture_noise", picture_noise, minimum=0, maximum=_MAX_PICTURE_NOISE)
+    number("room_size", room_size, above=0)
     if camera.width % 2 or camera.height % 2:
         raise ValueError(f"camera: expected even sides, got {camera.width}x{camera.height}")
     frame_pts = _ticks(_even_times(duration, fps) if frame_times is None else frame_times)
     times = seconds(frame_pts, TIME_BASE)
     motion = Handheld(motion, seed) if isinstance(motion, str) else motion
+    log_motion = motion if log_motion is None else log_motion
+    if position is not None:
+        within(position, _read_at(camera, times), room_size)
     sync = ClockSync(delay, clock_skew)
     log = simulate_log(
-        motion,
+        log_motion,
         float(times[0]) - margin,
         float(times[-1]) + margin,
         rate=gyro_rate,
@@ -128,14 +122,28 @@ def simulate(
         jitter=jitter,
         seed=seed,
     )
-    files = _new_files(os.fspath(output_stem), overwrite)
-    clip = SimulatedClip(*files, times, motion.at(times), motion, camera, sync, log)
-    scene = Room.for_camera(camera) if scene is None else scene
-    pictures = _pictures(clip, scene, supersample, progress)
-    _write_video(clip, frame_pts, pictures, crf=int(crf), audio=audio, overwrite=overwrite)
+    files = new_files(os.fspath(output_stem), overwrite)
+    clip = SimulatedClip(
+        *files, times, motion.at(times), motion, camera, sync, log, log_motion, position
+    )
+    render = partial(
+        render_frame,
+        camera,
+        motion,
+        scene=Room.for_camera(camera) if scene is None else scene,
+        supersample=supersample,
+        position=position,
+        room_size=room_size,
+        movers=movers,
+    )
+    frames = _noisy(_frames(render, times, progress), picture_noise, seed)
+    _write_video(clip, frame_pts, frames, crf=int(crf), audio=audio, overwrite=overwrite)
     write_log(log, clip.gyro)
     save_camera(camera, clip.camera_file)
-    _write_truth(
+    used = {"room_size": room_size} if position is not None else {}
+    used |= {"picture_noise": picture_noise} if picture_noise else {}
+    used |= {"movers": len(movers)} if movers else {}
+    write_truth(
         clip,
         margin=margin,
         gyro_rate=gyro_rate,
@@ -144,6 +152,7 @@ def simulate(
         jitter=jitter,
         gaps=np.asarray(gaps).tolist(),
         seed=seed,
+        **used,
     )
     return clip
 
@@ -165,31 +174,32 @@ def _ticks(frame_times: ArrayLike) -> NDArray[np.int64]:
     return ticks
 
 
-def _new_files(stem: str, overwrite: bool) -> tuple[Path, Path, Path, Path]:
-    """Return the paths of video, gyro log, camera and truth; StabilizerError if one is taken."""
-    names = (".mp4", ".csv", ".camera.json", ".truth.json")
-    video, gyro, camera, truth = (Path(stem + name) for name in names)
-    for path in (video, gyro, camera, truth):
-        if path.exists() and not overwrite:
-            raise StabilizerError(
-                f"{path}: exists already; choose another name or allow overwriting"
-            )
-    return video, gyro, camera, truth
+def _read_at(camera: Camera, times: Floats) -> Floats:
+    """Return when the first, the middle and the last row of frames is read."""
+    offset = line_times(camera, camera.height)[[0, camera.height // 2, -1]]
+    return np.add.outer(times, offset).ravel()
 
 
-def _pictures(
-    clip: SimulatedClip, scene: Scene, supersample: int, progress: Progress | None
-) -> Iterator[Image]:
-    for done, t in enumerate(clip.frame_times, start=1):
-        yield render_frame(clip.camera, clip.motion, float(t), scene, supersample=supersample)
+def _frames(
+    render: Callable[[float], Image], times: Floats, progress: Progress | None
+) -> Iterator[Planes]:
+    for done, t in enumerate(times, start=1):
+        yield to_yuv420p(render(float(t)))
         if progress is not None:
-            progress(done, len(clip.frame_times))
+            progress(done, len(times))
+
+
+def _noisy(frames: Iterable[Planes], rms: float, seed: int) -> Iterator[Planes]:
+    """Add noise of `rms` grey levels to the luma; it has nothing in common with the log's."""
+    rng = np.random.default_rng([seed, 1])
+    for luma, blue, red in frames:
+        yield with_noise(luma, rms, rng) if rms else luma, blue, red
 
 
 def _write_video(
     clip: SimulatedClip,
     frame_pts: NDArray[np.int64],
-    pictures: Iterable[Image],
+    frames: Iterable[Planes],
     *,
     crf: int,
     audio: bool,
@@ -214,34 +224,8 @@ def _write_video(
         with VideoWriter(
             clip.video, info, encoding=Encoding(crf=crf), copy_audio_from=sound, overwrite=overwrite
         ) as writer:
-            for pts, picture in zip(frame_pts, pictures, strict=True):
+            for pts, planes in zip(frame_pts, frames, strict=True):
                 frame = writer.new_frame(int(pts))
-                for plane, samples in zip(frame.planes, to_yuv420p(picture), strict=True):
+                for plane, samples in zip(frame.planes, planes, strict=True):
                     plane[:] = samples
                 writer.write(frame)
-
-
-def _write_truth(clip: SimulatedClip, *, margin: float, **parameters: Any) -> None:
-    """Write what is true of a clip; file names are relative to the truth's own folder."""
-    rate_t = np.arange(
-        clip.frame_times[0] - margin, clip.frame_times[-1] + margin + _TRUTH_STEP, _TRUTH_STEP
-    )
-    content = {
-        "video": clip.video.name,
-        "gyro": clip.gyro.name,
-        "camera": clip.camera_file.name,
-        "delay": clip.sync.delay,
-        "clock_skew": clip.sync.clock_skew,
-        "motion": repr(clip.motion),
-        **parameters,
-        "imu_orientation": clip.camera.imu_orientation,
-        "R_body_cam": clip.camera.R_body_cam.tolist(),
-        "readout_time": clip.camera.readout_time,
-        "readout_direction": str(clip.camera.readout_direction),
-        "frame_times": clip.frame_times.tolist(),
-        "R_world_cam_quat_xyzw": clip.R_world_cam.as_quat().round(12).tolist(),
-        "rate_t0": float(rate_t[0]),
-        "rate_step": _TRUTH_STEP,
-        "rate_cam": clip.motion.rate_at(rate_t).round(9).tolist(),
-    }
-    clip.truth.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -1,10 +1,12 @@
-"""What a rolling-shutter camera sees of a scene at infinity: the forward model, written on its own.
+"""What a rolling-shutter camera sees of a scene: the forward model, written on its own.
 
 Nothing here comes from `warp` or `path`: what the stabilizer undoes must not be its own idea of it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -13,8 +15,12 @@ from numpy.typing import NDArray
 from gyro_data.checks import Floats, number
 from stabilizer.camera import Camera, ReadoutDirection
 from stabilizer.simulate.motion import Motion
+from stabilizer.simulate.movers import Mover
 from stabilizer.simulate.painting import Image
 from stabilizer.simulate.scene import Scene
+from stabilizer.simulate.walk import ROOM_SIZE, Position, toward_walls, within
+
+_Float = TypeVar("_Float", bound=np.floating[Any])
 
 _STRIP_ROWS = 32  # what is computed for a strip stays in the cache
 
@@ -30,26 +36,49 @@ class _Pixels:
     by_row: bool
     """Rows are read at once, not columns."""
 
+    def per_line(self, values: NDArray[_Float]) -> NDArray[_Float]:
+        """Return `values (…, N)` of the rows as (…, h, 1), those of the columns as (…, 1, w)."""
+        return values[..., None] if self.by_row else values[..., None, :]
+
 
 def render_frame(
-    camera: Camera, motion: Motion, t: float, scene: Scene, *, supersample: int = 1
+    camera: Camera,
+    motion: Motion,
+    t: float,
+    scene: Scene,
+    *,
+    supersample: int = 1,
+    position: Position | None = None,
+    room_size: float = ROOM_SIZE,
+    movers: Sequence[Mover] = (),
 ) -> Image:
     """Return the picture (H, W, 3) RGB whose middle row is read at `t` s.
 
     Each pixel looks along R_world_cam(t + readout of its row) ray. `supersample` > 1 averages as
     many rays along x and y in each pixel. A global shutter is a camera with readout_time 0. What
-    the lens does not show is black.
+    the lens does not show is black. The scene is at infinity, or with a `position` on walls
+    `room_size` m from the world's origin: each row looks from where the camera is then. `movers`
+    are in front of it, for each row where they are then.
     """
     number("supersample", supersample, minimum=1, maximum=8)
     pixels = _pixels(camera, int(supersample))
     _, height, width = pixels.rays.shape
-    turn = motion.at(t + pixels.read_at).as_matrix().astype(np.float32).transpose(1, 2, 0)
-    turn = turn[..., None] if pixels.by_row else turn[..., None, :]
-    turn = np.broadcast_to(turn, (3, 3, height, width))
+    times = t + pixels.read_at
+    turn = pixels.per_line(motion.at(times).as_matrix().transpose(1, 2, 0).astype(np.float32))
+    place = None
+    if position is not None:
+        place = pixels.per_line(within(position, times, room_size).T.astype(np.float32))
     picture = np.zeros((height, width, 3), np.uint8)
     for top in range(0, height, _STRIP_ROWS):
         strip = slice(top, top + _STRIP_ROWS)
-        scene.look(_rotated(turn[:, :, strip], pixels.rays[:, strip]), picture[strip])
+        lines = strip if pixels.by_row else slice(None)
+        directions = _rotated(turn[:, :, lines], pixels.rays[:, strip])
+        walls = directions
+        if place is not None:
+            walls = toward_walls(directions, place[:, lines], room_size)
+        scene.look(walls, picture[strip])
+        for mover in movers:
+            mover.draw(directions, picture[strip], pixels.per_line(times)[lines])
     if supersample == 1:
         return picture
     size = (camera.width, camera.height)
@@ -57,7 +86,7 @@ def render_frame(
 
 
 def _rotated(turn: NDArray[np.float32], rays: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return turn (3, 3, h, w) times rays (3, h, w), pixel by pixel."""
+    """Return turn (3, 3, h, 1) or (3, 3, 1, w) times rays (3, h, w), pixel by pixel."""
     x, y, z = rays
     return np.stack([r[0] * x + r[1] * y + r[2] * z for r in turn])
 
@@ -111,3 +140,9 @@ def to_yuv420p(rgb: Image) -> tuple[Image, Image, Image]:
     )
     chroma = np.rint(cv2.transform(shared[::2, ::2], _TO_CHROMA)).astype(np.uint8)
     return cv2.transform(rgb, _TO_LUMA), chroma[..., 0], chroma[..., 1]
+
+
+def with_noise(luma: Image, rms: float, rng: np.random.Generator) -> Image:
+    """Return a luma plane (H, W) with white Gaussian noise of `rms` grey levels, rounded."""
+    noise = rng.standard_normal(luma.shape, np.float32)
+    return np.clip(np.rint(luma + np.float32(rms) * noise), 0, 255).astype(np.uint8)
