@@ -404,3 +404,13 @@ def test_a_tripod_holds_the_view_where_the_crop_allows_it(clip) -> None:
     # reweighted lengths come as near to zero as a fraction of a pixel in these seconds
     assert np.rad2deg(plan.virtual.between(0.1, 2.0).magnitude()) < 0.02
     assert plan.margin.min() > -2e-3
+
+
+def test_both_backends_show_the_same_pictures(clip, result, tmp_path) -> None:
+    plan = result[0]
+    fused, plain = (next(frames(clip.video, plan, backend=name)) for name in ("numba", "opencv"))
+    assert fused[0] == plain[0]
+    assert np.abs(fused[1].astype(int) - plain[1]).mean() < 0.2
+    with pytest.raises(ValueError, match="backend: expected one of auto, numba, opencv"):
+        steady(clip, tmp_path / "never.mp4", backend="gpu")
+    assert not list(tmp_path.iterdir())

@@ -455,6 +455,33 @@ def test_a_processor_without_byte_shuffles_gives_the_same(tmp_path) -> None:
     assert np.mean(got != own) < 1e-3
 
 
+def test_arm_shuffles_bytes_and_multiplies_pairs_too() -> None:
+    """Compiled for a machine that the tests may not have: its own instructions, no loops."""
+    llvm, ir = pytest.importorskip("llvmlite.binding"), pytest.importorskip("llvmlite.ir")
+    from stabilizer.remap import vectors
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    triple = "aarch64-unknown-linux-gnu"
+    try:
+        target = llvm.Target.from_triple(triple)
+    except RuntimeError:
+        pytest.skip("this LLVM knows no ARM")
+    module = ir.Module()
+    module.triple = triple
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [vectors.I64] * 4), "f")
+    builder = ir.IRBuilder(function.append_basic_block())
+    window, index, factors, out = (vectors.Value(builder, a) for a in function.args)
+    bytes_at = (vectors.load(a, vectors.I8, 16) for a in (window, index))
+    pairs = vectors.take(*bytes_at, (triple, "")).as_type(vectors.I32)
+    vectors.store(vectors.multiply_add(pairs, vectors.load(factors, vectors.I32, 4)), out)
+    builder.ret_void()
+    parsed = llvm.parse_assembly(str(module))
+    assembly = target.create_target_machine(opt=3).emit_assembly(parsed)
+    for instruction in ("tbl", "smull", "addp"):
+        assert instruction in assembly
+
+
 # --- what is refused ---------------------------------------------------------------------------
 
 

@@ -29,8 +29,8 @@ def chosen_backend(name: str = "auto") -> str:
                 f"the backend opencv"
             ) from error
         LOG.warning(
-            "numba cannot be imported (%s): frames are warped by OpenCV, which takes two to five "
-            "times as long; pip install numba",
+            "numba cannot be imported (%s): frames are warped by OpenCV, which takes four "
+            "times as long or more; pip install numba",
             error,
         )
         return "opencv"

@@ -21,6 +21,7 @@ I8, I16, I32, I64, F32 = (
 REGISTER = 16
 """Bytes of what `take` shuffles at once."""
 
+_X86, _ARM = "llvm.x86.ssse3.pshuf.b.128", "llvm.aarch64.neon.tbl1.v16i8"
 _FLAGS = ("contract", "nsz")  # let a * b + c be one operation; NaN stays NaN
 
 
@@ -150,6 +151,13 @@ def store(vector: Value, address: Value) -> None:
     vector.builder.store(vector.ir, pointer).align = 1
 
 
+def prefetch(address: Value) -> None:
+    """Ask for what is at an address to be fetched; it does no harm if nothing is there."""
+    pointer = address.builder.inttoptr(address.ir, I8.as_pointer())
+    to_be_read_soon = [ir.Constant(I32, k) for k in (0, 3, 1)]
+    _call(address.builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, *to_be_read_soon])
+
+
 def multiply_add(pairs: Value, factors: Value) -> Value:
     """Return a0 b0 + a1 b1 of signed 16-bit halves a, b of each 32-bit lane: x86's pmaddwd."""
     n = pairs.type.count
@@ -166,9 +174,9 @@ def take(window: Value, index: Value, processor: tuple[str, str]) -> Value:
     """
     triple, features = processor
     if triple.startswith(("x86_64", "i686")) and "+ssse3" in features:
-        return _called("llvm.x86.ssse3.pshuf.b.128", window, index)
+        return window.new(_call(window.builder, _X86, window.type, [window.ir, index.ir]))
     if triple.startswith(("aarch64", "arm64")):
-        return _called("llvm.aarch64.neon.tbl1.v16i8", window, index)
+        return window.new(_call(window.builder, _ARM, window.type, [window.ir, index.ir]))
     builder, taken = window.builder, window.constant(0).ir
     for lane in (ir.Constant(I32, k) for k in range(REGISTER)):
         i = builder.extract_element(index.ir, lane)
@@ -180,13 +188,13 @@ def take(window: Value, index: Value, processor: tuple[str, str]) -> Value:
     return window.new(taken)
 
 
-def _called(name: str, *arguments: Value) -> Value:
-    """Return what an instruction that LLVM knows by name gives, of its arguments' type."""
-    builder, kinds = arguments[0].builder, [a.type for a in arguments]
+def _call(builder: Any, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+    """Call what LLVM knows by its name."""
     function = builder.module.globals.get(name)
     if function is None:
-        function = ir.Function(builder.module, ir.FunctionType(kinds[0], kinds), name)
-    return arguments[0].new(builder.call(function, [a.ir for a in arguments]))
+        kind = ir.FunctionType(result, [argument.type for argument in arguments])
+        function = ir.Function(builder.module, kind, name)
+    return builder.call(function, arguments)
 
 
 def _is_float(kind: Any) -> bool:
