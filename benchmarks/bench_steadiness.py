@@ -214,6 +214,7 @@ def samples_from_outside(plan: Plan, interpolation: str) -> int:
             out=Frame(warped, layout, t, 0),
             chroma_offset_xy=(0.0, 0.5),
             interpolation=interpolation,
+            backend="opencv",
         )
         count += sum(int(np.count_nonzero(plane)) for plane in warped)
     return count

@@ -23,7 +23,7 @@ from stabilizer.remap import warp_frame
 from stabilizer.simulate import Handheld, Motion, simulate_log
 from stabilizer.smoothing import Smoother, Unsmoothed
 from stabilizer.video.base import PIXEL_FORMATS, Frame
-from stabilizer.warp import INTERPOLATIONS, WarpGrid, dense_map, extrapolate_outermost, grid_nodes
+from stabilizer.warp import INTERPOLATIONS, WarpGrid, dense_map, extrapolate_outside, grid_nodes
 
 STEPS = (8, 16, 32, 64)
 SIZES = ((1280, 720), (3840, 2160))
@@ -125,7 +125,7 @@ def grid_of(plan: Plan, t: float, step: int) -> WarpGrid:
     output, step_xy = plan.output, (step, step)
     nodes = grid_nodes(output.width, output.height, step_xy)
     points = plan.source_points(t, nodes.reshape(-1, 2)).reshape(nodes.shape)
-    src_xy = extrapolate_outermost(points).astype(np.float32)
+    src_xy = extrapolate_outside(points).astype(np.float32)
     return WarpGrid(src_xy, output.width, output.height, step_xy)
 
 
@@ -233,7 +233,13 @@ def warp(plan: Plan, kernel: str) -> Callable[[], object]:
     out = Frame([np.empty(s, np.uint8) for s in shapes], layout, 1.0, 0)
     grid = plan.warp_grid(1.0)
     return partial(
-        warp_frame, source, grid, out=out, chroma_offset_xy=(0.0, 0.5), interpolation=kernel
+        warp_frame,
+        source,
+        grid,
+        out=out,
+        chroma_offset_xy=(0.0, 0.5),
+        interpolation=kernel,
+        backend="numba",
     )
 
 

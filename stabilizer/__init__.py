@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from stabilizer.optimal import Optimal
     from stabilizer.pipeline import frames, make_plan, render, stabilize
     from stabilizer.plan import Plan
+    from stabilizer.remap import mesh_warp
     from stabilizer.sync import ClockSync
-    from stabilizer.warp import mesh_warp, transform_points
+    from stabilizer.warp import transform_points
 
 __all__ = [
     "Camera",
@@ -44,7 +45,7 @@ __getattr__ = lazy(
         "frames": "pipeline",
         "load_camera": "camera",
         "make_plan": "pipeline",
-        "mesh_warp": "warp",
+        "mesh_warp": "remap",
         "render": "pipeline",
         "stabilize": "pipeline",
         "transform_points": "warp",

@@ -40,9 +40,11 @@ class ImageFilter(ABC):
 
     def __call__(self, frame: Frame) -> Frame:
         """Return `frame` with its luma plane, or all planes, filtered."""
-        peak = 2**frame.pixel_format.bits - 1
         count = 1 if self.planes == "luma" else len(frame.planes)
-        filtered = [np.minimum(self.on_plane(plane), peak) for plane in frame.planes[:count]]
+        filtered = [self.on_plane(plane) for plane in frame.planes[:count]]
+        if frame.pixel_format.bits % 8:  # else the samples' type ends where the bits do
+            peak = 2**frame.pixel_format.bits - 1
+            filtered = [np.minimum(plane, peak) for plane in filtered]
         return replace(frame, planes=(*filtered, *frame.planes[count:]))
 
     @abstractmethod

@@ -24,7 +24,7 @@ from stabilizer.filters import ImageFilter
 from stabilizer.optimal import Optimal
 from stabilizer.path import camera_path
 from stabilizer.plan import Plan
-from stabilizer.remap import warp_frame
+from stabilizer.remap import chosen_backend, warp_frame
 from stabilizer.smoothing import Smoother
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization import (
@@ -147,6 +147,7 @@ def render(
     *,
     filters: Sequence[ImageFilter] = (),
     encoding: Encoding = Encoding(),  # noqa: B008 (frozen)
+    backend: str = "auto",
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
@@ -155,9 +156,11 @@ def render(
     Args:
         filters: applied to each warped frame, see `stabilizer.filters`.
         encoding: codec, quality and speed.
+        backend: what warps, see `stabilizer.remap.chosen_backend`.
 
     Raises ValueError or StabilizerError, `output` untouched.
     """
+    backend = chosen_backend(backend)
     info = video if isinstance(video, VideoInfo) else probe(video)
     start, end = _range_of(plan, info)
     writer = VideoWriter(
@@ -173,7 +176,7 @@ def render(
         n_done = 0
         for n_done, frame in enumerate(reader, start=1):
             out = writer.new_frame(frame.pts)
-            writer.write(_rendered(frame, plan, info, out, filters))
+            writer.write(_rendered(frame, plan, info, out, filters, backend))
             if progress is not None:
                 progress(n_done, len(plan.frame_times))
     if n_done < len(plan.frame_times):
@@ -196,6 +199,7 @@ def stabilize(
     end: float | None = None,
     filters: Sequence[ImageFilter] = (),
     encoding: Encoding = Encoding(),  # noqa: B008 (frozen)
+    backend: str = "auto",
     overwrite: bool = False,
     progress: Progress | None = None,
     **choices: Unpack[Choices],
@@ -208,6 +212,7 @@ def stabilize(
     info = video if isinstance(video, VideoInfo) else probe(video)
     inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
     check_output(output, inputs=inputs, overwrite=overwrite)
+    backend = chosen_backend(backend)
     plan = plan_video(info, log, camera=camera, sync=sync, start=start, end=end, **choices)
     render(
         info,
@@ -215,6 +220,7 @@ def stabilize(
         output,
         filters=filters,
         encoding=encoding,
+        backend=backend,
         overwrite=overwrite,
         progress=progress,
     )
@@ -226,14 +232,16 @@ def frames(
     plan: Plan,
     *,
     filters: Sequence[ImageFilter] = (),
+    backend: str = "auto",
 ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """Yield the stabilized frames of the plan as (t in s, RGB image (H, W, 3)), one at a time."""
+    backend = chosen_backend(backend)
     info = probe(video)
     first, last = plan.frame_times[[0, -1]]
     with VideoReader(video, start=first, end=np.nextafter(last, np.inf)) as reader:
         for frame in reader:
             out = replace(frame, planes=[np.empty_like(plane) for plane in frame.planes])
-            warped = _rendered(frame, plan, info, out, filters)
+            warped = _rendered(frame, plan, info, out, filters, backend)
             yield frame.t, to_rgb(warped, info.colour)
 
 
@@ -305,6 +313,7 @@ def _rendered(
     info: VideoInfo,
     out: Frame,
     filters: Sequence[ImageFilter],
+    backend: str,
 ) -> Frame:
     warped = warp_frame(
         frame,
@@ -312,6 +321,7 @@ def _rendered(
         out=out,
         chroma_offset_xy=info.chroma_offset_xy,
         interpolation=plan.interpolation,
+        backend=backend,
     )
     for image_filter in filters:
         warped = image_filter(warped)

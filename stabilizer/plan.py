@@ -34,7 +34,7 @@ class Plan:
     """(F,) px by which the worst border pixel of each frame is inside what may be sampled."""
 
     interpolation: str
-    """The kernel that samples the source, a key of `INTERPOLATIONS`: the margin depends on it."""
+    """The kernel that samples the source, one of `INTERPOLATIONS`: the margin depends on it."""
 
     def __post_init__(self) -> None:
         check_interpolation(self.interpolation)

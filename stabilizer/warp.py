@@ -1,4 +1,4 @@
-"""Where each output pixel is found in the source: exact rolling-shutter map, grids, mesh warps.
+"""Where each output pixel is found in the source: exact rolling-shutter map and its grids.
 
 Times are presentation times; points are pixels with the centre of the top-left pixel at (0, 0).
 """
@@ -6,7 +6,6 @@ Times are presentation times; points are pixels with the centre of the top-left 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -20,10 +19,8 @@ from stabilizer.path import CameraPath
 GRID_STEP = 16
 """Output px between grid nodes: errs by <= 0.012 px on every motion of benchmarks/bench_warp.py."""
 
-INTERPOLATIONS: Mapping[str, int] = MappingProxyType(
-    {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "lanczos": cv2.INTER_LANCZOS4}
-)
-"""Interpolation kernels by their name on the command line."""
+INTERPOLATIONS = ("linear", "cubic", "lanczos")
+"""Interpolation kernels by their names on the command line."""
 
 KERNEL_REACH: Mapping[str, int] = MappingProxyType({"linear": 1, "cubic": 4, "lanczos": 8})
 """Luma px from a sample to the edge of the picture within which every tap of the kernel is inside,
@@ -31,14 +28,10 @@ at half resolution (chroma) too."""
 
 _MAX_ROW_ITERATIONS = 12
 _ROW_TOLERANCE = 1e-3  # px
-_STRIP_ROWS = 128  # the dense map of a strip stays in cache
-_REMAP_DTYPES = (np.uint8, np.uint16, np.int16, np.float32, np.float64)
-
-Image = TypeVar("Image", bound=NDArray[Any])
 
 
 def check_interpolation(name: str) -> None:
-    """Raise ValueError unless `name` is a key of `INTERPOLATIONS`."""
+    """Raise ValueError unless `name` is one of `INTERPOLATIONS`."""
     if name not in INTERPOLATIONS:
         known = ", ".join(INTERPOLATIONS)
         raise ValueError(f"interpolation: expected one of {known}, got {name!r}")
@@ -175,36 +168,3 @@ def dense_map(grid: WarpGrid, top: int = 0, bottom: int | None = None) -> NDArra
     size = (nodes.shape[1] * step_x, nodes.shape[0] * step_y)
     dense = cv2.resize(nodes, size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(dense[step_y : step_y + n_rows, step_x : step_x + grid.width])
-
-
-def mesh_warp(
-    image: Image, grid: WarpGrid, *, interpolation: str = "cubic", out: Image | None = None
-) -> Image:
-    """Warp an image (H, W) or (H, W, 1 to 4) by a coarse grid; beyond its edge the edge repeats.
-
-    Returns an image of the grid's size and the same type, in `out` if it is given.
-    Raises ValueError or TypeError for shapes, types and interpolations that are not supported.
-    """
-    if image.ndim not in (2, 3) or not 1 <= (image.shape[2] if image.ndim == 3 else 1) <= 4:
-        raise ValueError(f"image: expected shape (H, W) or (H, W, 1 to 4), got {image.shape}")
-    if image.dtype not in _REMAP_DTYPES:
-        names = ", ".join(np.dtype(d).name for d in _REMAP_DTYPES)
-        raise TypeError(f"image: expected one of {names}, got {image.dtype}")
-    check_interpolation(interpolation)
-    shape = (grid.height, grid.width, *image.shape[2:])
-    warped = np.empty(shape, image.dtype) if out is None else out
-    if warped.shape != shape or warped.dtype != image.dtype:
-        raise ValueError(
-            f"out: expected shape {shape} of {image.dtype}, got {warped.shape} of {warped.dtype}"
-        )
-    strip_rows = max(_STRIP_ROWS // grid.step_xy[1], 1) * grid.step_xy[1]
-    for top in range(0, grid.height, strip_rows):
-        bottom = min(top + strip_rows, grid.height)
-        warped[top:bottom] = cv2.remap(
-            image,
-            dense_map(grid, top, bottom),
-            None,
-            INTERPOLATIONS[interpolation],
-            borderMode=cv2.BORDER_REPLICATE,
-        ).reshape(bottom - top, *shape[1:])
-    return warped  # type: ignore[return-value]

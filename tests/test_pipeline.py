@@ -87,17 +87,17 @@ def test_shake_falls_and_jello_goes(before, result) -> None:
     assert after.residual_px < 0.8 * before.residual_px
 
 
-def samples_from_outside(plan: Plan) -> int:
+def samples_from_outside(plan: Plan, backend: str) -> int:
     """Count output samples, luma and chroma, that any weight of the kernel takes from outside.
 
-    Pictures of 0 surrounded by 1 are warped: what is not 0 has seen the surroundings.
+    Pictures of 0 surrounded by 65535 are warped: what is not 0 has seen the surroundings.
     """
     around = 32  # luma px: the kernel reaches no farther
-    layout = replace(PIXEL_FORMATS["yuv420p"])
+    layout = replace(PIXEL_FORMATS["yuv420p10le"], bits=16)
     width, height = plan.output.width, plan.output.height
     planes = []
     for h, w in layout.plane_shapes(width + 2 * around, height + 2 * around):
-        plane = np.ones((h, w), np.float32)
+        plane = np.full((h, w), 65535, np.uint16)
         edge = around * w // (width + 2 * around)
         plane[edge:-edge, edge:-edge] = 0
         planes.append(plane)
@@ -106,26 +106,28 @@ def samples_from_outside(plan: Plan) -> int:
     for t in plan.frame_times:
         grid = plan.warp_grid(t)
         moved = WarpGrid(grid.src_xy + around, width, height)
-        out = [np.empty(shape, np.float32) for shape in layout.plane_shapes(width, height)]
+        out = [np.empty(shape, np.uint16) for shape in layout.plane_shapes(width, height)]
         warped = warp_frame(
             source,
             moved,
             out=Frame(out, layout, 0.0, 0),
             chroma_offset_xy=(0.0, 0.5),
             interpolation=plan.interpolation,
+            backend=backend,
         )
         count += sum(int(np.count_nonzero(plane)) for plane in warped.planes)
     return count
 
 
+@pytest.mark.parametrize("backend", ["numba", "opencv"])
 @pytest.mark.parametrize("interpolation", ["linear", "cubic", "lanczos"])
-def test_no_output_sample_needs_a_pixel_outside_the_picture(clip, interpolation) -> None:
+def test_no_output_sample_needs_a_pixel_outside_the_picture(clip, interpolation, backend) -> None:
     log = gyro_data.read(clip.gyro)
     options = {"sync": SYNC, "drift": DRIFT, "interpolation": interpolation}
     plan = make_plan(log, clip.frame_times, clip.camera, **options)
-    assert samples_from_outside(plan) == 0
+    assert samples_from_outside(plan, backend) == 0
     narrow = replace(plan, zoom=plan.zoom * 0.95)
-    assert samples_from_outside(narrow) > 0  # the count does find what it looks for
+    assert samples_from_outside(narrow, backend) > 0  # the count does find what it looks for
 
 
 def test_no_border_is_seen(result) -> None:
@@ -138,7 +140,7 @@ def test_a_frame_is_warped_then_filtered_in_order(clip, result) -> None:
     """The pipeline's frames, bit for bit those of its parts called by hand."""
     plan = replace(result[0], interpolation="linear")
     filters = [parse_filter("sharpen:0.8"), parse_filter("gaussian:1.5")]
-    pictures = frames(clip.video, plan, filters=filters)
+    pictures = frames(clip.video, plan, filters=filters, backend="numba")
     with VideoReader(clip.video) as reader:
         frame = next(iter(reader))
         out = replace(frame, planes=[np.empty_like(plane) for plane in frame.planes])
@@ -148,6 +150,7 @@ def test_a_frame_is_warped_then_filtered_in_order(clip, result) -> None:
             out=out,
             chroma_offset_xy=(0.0, 0.5),
             interpolation="linear",
+            backend="numba",
         )
     by_hand = filters[1](filters[0](by_hand))
     _, picture = next(pictures)
@@ -423,3 +426,13 @@ def test_the_log_of_another_clip_is_refused(clip, tmp_path) -> None:
     with pytest.raises(SyncRefused, match=r"is it the log of this clip\?"):
         stabilize(clip.video, other, tmp_path / "none.mp4", camera=clip.camera_file)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_both_backends_show_the_same_pictures(clip, result, tmp_path) -> None:
+    plan = result[0]
+    fused, plain = (next(frames(clip.video, plan, backend=name)) for name in ("numba", "opencv"))
+    assert fused[0] == plain[0]
+    assert np.abs(fused[1].astype(int) - plain[1]).mean() < 0.2
+    with pytest.raises(ValueError, match="backend: expected one of auto, numba, opencv"):
+        steady(clip, tmp_path / "never.mp4", backend="gpu")
+    assert not list(tmp_path.iterdir())

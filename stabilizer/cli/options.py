@@ -293,6 +293,13 @@ class PictureOptions:
             rich_help_panel=_IN_OUTPUT,
         ),
     ] = None
+    backend: Annotated[
+        str,
+        typer.Option(
+            help="What warps: numba, opencv, or auto (numba if it is installed).",
+            rich_help_panel=_IN_OUTPUT,
+        ),
+    ] = "auto"
     crf: Annotated[
         int, typer.Option(help="x264's quality, 0 (lossless) to 51.", rich_help_panel=_IN_OUTPUT)
     ] = 18

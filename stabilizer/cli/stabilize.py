@@ -47,6 +47,7 @@ def stabilize(
     """
     from stabilizer.filters import parse_filter
     from stabilizer.pipeline import render
+    from stabilizer.remap import chosen_backend
     from stabilizer.video import Encoding, check_output, probe
 
     began = time.perf_counter()
@@ -59,6 +60,7 @@ def stabilize(
             "--dry-run writes nothing: files of a plan are made by the plan command"
         )
     encoding = Encoding(crf=pictures.crf, preset=pictures.preset)
+    backend = pictures.backend if dry_run else chosen_backend(pictures.backend)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(video)
     plan, synchronized = _plan(info, log, plan_file, request)
@@ -71,6 +73,7 @@ def stabilize(
                 output,
                 filters=filters,
                 encoding=encoding,
+                backend=backend,
                 overwrite=overwrite,
                 progress=progress,
             )

@@ -100,7 +100,11 @@ def _finished(sums: Image, bias: Floats, dtype: np.dtype[Any]) -> Image:
     """Add the bias, then round and saturate to an integer `dtype`."""
     if sums.dtype == np.uint8:
         return sums
-    sums += bias
+    if bias.any():
+        sums += bias
+    if dtype == np.uint16 and sums.dtype == np.float32:  # within 2^16 times a kernel's weights
+        rounded = np.rint(sums, out=sums)
+        return np.clip(rounded, 0, 65535, out=rounded).astype(np.uint16)
     if dtype.kind == "f":
         return sums.astype(dtype, copy=False)
     limits = np.iinfo(dtype)

@@ -1,29 +1,8 @@
-"""Warp a frame's native planes by its grid: chroma at its own resolution and siting."""
+"""Chroma at its own resolution and siting: the grid of a chroma plane from that of luma."""
 
 import numpy as np
 
-from stabilizer.video.base import Frame
-from stabilizer.warp import WarpGrid, mesh_warp
-
-
-def warp_frame(
-    frame: Frame,
-    grid: WarpGrid,
-    *,
-    out: Frame,
-    chroma_offset_xy: tuple[float, float],
-    interpolation: str,
-) -> Frame:
-    """Fill the planes of `out` with `frame` warped by `grid`, and return `out`.
-
-    Args: chroma_offset_xy: where chroma sample (0, 0) sits, in luma px.
-    """
-    layout = frame.pixel_format
-    subsampling_xy = (layout.subsampling_x, layout.subsampling_y)
-    chroma = chroma_grid(grid, subsampling_xy, offset_xy=chroma_offset_xy)
-    for k, (plane, target) in enumerate(zip(frame.planes, out.planes, strict=True)):
-        mesh_warp(plane, chroma if k else grid, interpolation=interpolation, out=target)
-    return out
+from stabilizer.warp import WarpGrid
 
 
 def chroma_grid(
