@@ -204,7 +204,13 @@ def test_an_interrupted_run_leaves_what_was_there(stem, tmp_path, how) -> None:
         *STABILIZER, "stabilize", *files(stem), "-o", str(output), "--delay=-0.25", "--overwrite",
         *slow,
     ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+
+    def interruptible() -> None:  # tests that run in the background may have to ignore SIGINT
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, preexec_fn=interruptible
+    )
     deadline = time.monotonic() + 30
     while len(list(tmp_path.iterdir())) < 2 and time.monotonic() < deadline:
         time.sleep(0.01)
