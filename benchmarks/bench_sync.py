@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from score import measure_file
-from sync_clips import LEFT_HANDED, STABILIZERS, Case, Steadied, rendered
+from sync_clips import LEFT_HANDED, SMALL, STABILIZERS, Case, Steadied, rendered
 
 import gyro_data
 from gyro_data import GyroLog
@@ -96,9 +96,8 @@ def blind(info: VideoInfo, log: GyroLog) -> Synchronization:
     return synchronize(info, log, assumed_camera(info.width, info.height))
 
 
-def accuracy_of(job: tuple[str, float, int, tuple[float, ...], str]) -> list[Errors]:
-    kind, seconds, seed, rates, folder = job
-    case = Case(kind, seconds, seed)
+def accuracy_of(job: tuple[Case, tuple[float, ...], str]) -> list[Errors]:
+    case, rates, folder = job
     info = rendered(case, Path(folder))
     return [errors(blind(info, case.log(rate)), case) for rate in rates]
 
@@ -106,8 +105,14 @@ def accuracy_of(job: tuple[str, float, int, tuple[float, ...], str]) -> list[Err
 def print_accuracy(folder: Path, n_seeds: int, pool: "Pool") -> None:
     """Print errors by gait, length and rate of the log."""
     rates = (200.0, 400.0)
-    rows = [(kind, seconds) for kind in ("stand", "walk") for seconds in (10.0, 40.0)]
-    jobs = [(k, s, seed, rates, str(folder)) for k, s in rows for seed in range(n_seeds)]
+    rows = [(kind, seconds, False) for kind in ("stand", "walk") for seconds in (10.0, 40.0)]
+    rows += [("walk", 10.0, True)]
+    cases = [
+        Case(kind, seconds, seed, near=near)
+        for kind, seconds, near in rows
+        for seed in range(n_seeds)
+    ]
+    jobs = [(case, rates, str(folder)) for case in cases]
     results = pool(accuracy_of, jobs)
     print(
         f"{'':22}{'delay ms':>18}{'readout ms':>14}{'focal %':>12}{'skew ppm':>12}"
@@ -115,12 +120,13 @@ def print_accuracy(folder: Path, n_seeds: int, pool: "Pool") -> None:
         f"{'':22}{'within  med   max':>18}{'max':>14}{'max':>12}{'max':>12}{'max':>14}"
     )
     everything: list[tuple[float, Errors]] = []
-    for kind, seconds in rows:
+    for kind, seconds, near in rows:
         found = [next(results) for _ in range(n_seeds)]
         for k, rate in enumerate(rates):
             own = [errors[k] for errors in found]
             everything += [(seconds, error) for error in own]
-            print_row(f"{kind}, {seconds:.0f} s, {rate:.0f} Hz", own)
+            place = " (near)" if near else ""
+            print_row(f"{kind}{place}, {seconds:.0f} s, {rate:.0f} Hz", own)
     print_shares(everything)
 
 
@@ -155,7 +161,7 @@ def long_of(job: tuple[str, str, int, str]) -> tuple[float, float, str, float]:
     """Return errors of the skew and of the clock (s), the confidence and CPU s of a long clip."""
     name, kind, seed, folder = job
     off, jumps = UNEVEN[name]
-    case = Case(kind, 600.0, seed)
+    case = Case(kind, 600.0, seed, SMALL)
     info = rendered(case, Path(folder), fps=15.0)
     log = case.log(200.0, off)
     began = process_time()
@@ -170,7 +176,7 @@ def long_of(job: tuple[str, str, int, str]) -> tuple[float, float, str, float]:
 
 def print_long(folder: Path, n_seeds: int, pool: "Pool") -> None:
     """Print what becomes of a 10 minute clip's clock."""
-    rendered(Case("walk", 600.0, 0), folder, fps=15.0)
+    rendered(Case("walk", 600.0, 0, SMALL), folder, fps=15.0)
     jobs = [(name, "walk", 0, str(folder)) for name in UNEVEN]
     print(f"{'10 min, walk':24}{'skew ppm':>10}{'clock ms':>10}{'CPU s':>8}")
     for (name, *_), (skew, error, confidence, spent) in zip(jobs, pool(long_of, jobs), strict=True):
@@ -184,7 +190,7 @@ def print_long(folder: Path, n_seeds: int, pool: "Pool") -> None:
 def refusal_of(job: tuple[str, str, int, str]) -> str:
     """Return the confidence in a log that does not belong to its clip as it should."""
     name, kind, seed, folder = job
-    case = Case(kind, 10.0, seed % 5)
+    case = Case(kind, 10.0, seed % 5, SMALL)
     log = case.log(200.0)
     if name == "other log":
         info = rendered(case, Path(folder))
@@ -224,8 +230,8 @@ def print_cost(folder: Path, n_runs: int) -> None:
     clips = {
         "10 s, 1080p": (probe(large.with_suffix(".mp4")), Case("walk", 10.0, 0).log(400.0)),
         "10 min": (
-            rendered(Case("walk", 600.0, 0), folder, fps=15.0),
-            Case("walk", 600.0, 0).log(400.0),
+            rendered(Case("walk", 600.0, 0, SMALL), folder, fps=15.0),
+            Case("walk", 600.0, 0, SMALL).log(400.0),
         ),
     }
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")

@@ -21,7 +21,9 @@ from stabilizer.video import Frame, VideoInfo, VideoReader
 Indices = NDArray[np.intp]
 
 _MAX_ROUND_TRIP = 0.35  # px of the reduced picture
+_STRONG = 12.0  # grey levels per px; of weaker corners a codec shows where they were before
 _LEAST_SLOPE = 3.0  # grey levels per px; what is weaker may be what a codec left standing still
+_ENOUGH = 0.15  # of the cells with a strong corner: weaker ones are left out
 _REFILL_AFTER = 5  # frames
 _REFILL_BELOW = 0.7  # of the points there were after the last refill
 _NEARLY = 1.1  # times the rate asked for is no reason to leave out every other frame
@@ -215,10 +217,12 @@ class _Follower:
 
     def _refill(self, picture: Image) -> slice:
         """Keep the oldest point in each cell of the grid, add the best corners of empty ones."""
-        found = corners(picture, least_slope=_LEAST_SLOPE)
-        points = np.concatenate([self._points, found])
-        _, first = np.unique(_cells(points, picture.shape, self._max_points), return_index=True)
-        first.sort()
+        for least_slope in (_STRONG, _LEAST_SLOPE):
+            points = np.concatenate([self._points, corners(picture, least_slope=least_slope)])
+            cell = _cells(points, picture.shape, self._max_points)
+            first = np.sort(np.unique(cell, return_index=True)[1])
+            if len(first) > _ENOUGH * self._max_points:
+                break
         kept, new = np.split(first, [np.searchsorted(first, len(self._points))])
         born = np.arange(self._born, self._born + len(new))
         self._identity = np.concatenate([self._identity[kept], born])

@@ -33,7 +33,13 @@ from stabilizer.synchronization.coarse import CoarseSync, PictureRates, coarse_s
 from stabilizer.synchronization.fine import epipolar_residual, epipolar_stage, rotation_stage
 from stabilizer.synchronization.fitting import FineSync
 from stabilizer.synchronization.following import Look, followed
-from stabilizer.synchronization.judgement import Confidence, Verdict, judged, without_hope
+from stabilizer.synchronization.judgement import (
+    Confidence,
+    Verdict,
+    hardly_moves,
+    judged,
+    without_hope,
+)
 from stabilizer.synchronization.problem import NAMES, Problem, Unknowns
 from stabilizer.synchronization.result import Known, Synchronization, found_result
 from stabilizer.synchronization.windows import (
@@ -141,7 +147,9 @@ class _Clip:
         rates = picture_rates(pairs, self.camera)
         start, problem = self._start(pairs, rates)
         fine = _fitted(problem, start)
-        problem, fine, delays = self._straightened(problem, start, fine)
+        delays: tuple[LocalDelay, ...] = ()
+        if not hardly_moves(rates):  # else windows tell too little of a clock to follow it
+            problem, fine, delays = self._straightened(problem, start, fine)
         clock = problem.clock(fine.value)
         at = np.array(self.coarse_at)
         moved = float(clock.log_time(at) - at - self.coarse.delay)

@@ -93,12 +93,12 @@ def judged(
 
     That one tells `fine`, the `clock` and by how much (s) it `moved` the delay.
     """
-    failed, low = [], []
-    shaking = float(np.sqrt(np.mean(np.sum(band_passed_rates(rates) ** 2, axis=1))))
-    if shaking < _STILL:
-        failed.append(
-            f"the picture hardly moves ({shaking:.4f} rad/s): nothing to tell the time by; give "
-            "the delay, or film some shake at the start"
+    failed: list[str] = []
+    low: list[str] = []
+    if hardly_moves(rates):
+        (low if coarse.peak_ratio > _SURE else failed).append(
+            f"the picture hardly moves ({shaking(rates):.4f} rad/s): little to tell the time by; "
+            "give the delay, or film some shake at the start"
         )
     gain = gain_ratio(rates, log, coarse, clock)
     if gain < _STEADIED and coarse.peak_ratio > _PERHAPS:
@@ -118,8 +118,10 @@ def judged(
         failed.append(
             f"no moment of the log moves like the picture ({peak}): is it the log of this clip?"
         )
-    elif coarse.peak_ratio < _SURE or coarse.score < _ALIKE:
+    elif coarse.peak_ratio < _SURE:
         low.append(f"another moment of the log moves almost like the picture ({peak})")
+    elif coarse.score < _ALIKE:
+        low.append(f"the log moves only partly like the picture ({peak})")
     if fine is not None:
         _judge_fine(fine, abs(moved), failed, low)
     if failed:
@@ -138,7 +140,17 @@ def _judge_fine(fine: FineSync, moved: float, failed: list[str], low: list[str])
         low.append(f"the delay is only known to {1e3 * error:.1f} ms")
 
 
-def band_passed_rates(rates: PictureRates) -> Floats:
+def hardly_moves(rates: PictureRates) -> bool:
+    """Tell if the picture shakes no more than the points of a still one seem to."""
+    return shaking(rates) < _STILL
+
+
+def shaking(rates: PictureRates) -> float:
+    """Return the picture's rate between 1.5 and 10 Hz, rad/s RMS."""
+    return float(np.sqrt(np.mean(np.sum(_band_passed_rates(rates) ** 2, axis=1))))
+
+
+def _band_passed_rates(rates: PictureRates) -> Floats:
     """Return the picture's rates (n, 3) between 1.5 and 10 Hz, without those of short windows."""
     _, values = on_grid(rates, BAND)
     return values[np.any(values != 0, axis=1)] if values.any() else values
