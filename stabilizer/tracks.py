@@ -136,7 +136,7 @@ def track_video(
         max_width: px; larger pictures are reduced to it by averaging areas.
         max_rate: frames/s; of faster videos (by more than a tenth) every k-th frame is used.
         max_points: points followed at a time, at most one born in each cell of a grid over the
-            whole picture, so that all rows have some.
+            whole picture. Weak corners are left out where strong ones are enough.
         progress: called with the number of frames done and of all frames.
 
     Shi-Tomasi corners and pyramidal Lucas-Kanade there and back. Lost points are replaced by new

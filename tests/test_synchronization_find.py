@@ -7,10 +7,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.transform import Rotation
 
+import gyro_data
 from gyro_data.axes import axes_matrix
 from gyro_data.checks import Floats
 from gyro_data.log import GyroLog
-from stabilizer.camera import Camera, ReadoutDirection
+from stabilizer.camera import Camera, ReadoutDirection, load_camera
 from stabilizer.simulate import Handheld, SimulatedClip, simulate, simulate_log
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization import Confidence, Known, Synchronization, synchronize
@@ -20,6 +21,7 @@ from stabilizer.synchronization.windows import glances, is_short, telling_window
 from stabilizer.video import VideoInfo, probe
 from tests.track_simulation import frames, simulate_pairs
 
+SAMPLES = Path(__file__).parents[1] / "samples"
 DRIFT = np.array([0.008, -0.005, 0.004])
 TILTED = Rotation.from_rotvec(np.radians([1.0, -1.5, 0.8])).as_matrix()
 CAMERA = Camera.from_focal(
@@ -97,6 +99,24 @@ def test_the_same_again_gives_the_same_bits(
     assert again.sync == found.sync
     assert_array_equal(again.camera.R_body_cam, found.camera.R_body_cam)
     assert again.errors == found.errors
+
+
+def test_errors_allow_for_what_misleads_all_points_alike(found: Synchronization) -> None:
+    assert found.fine is not None and not found.fine.epipolar
+    late = 0.006 / 30
+    assert found.errors["delay"] == pytest.approx(np.hypot(found.fine.error[0], late))
+    assert found.errors["focal"] == found.fine.error[3]
+
+
+def test_a_real_clip_that_hardly_moves_is_synchronized_with_low_confidence() -> None:
+    """A gimbal's: a slow yaw is all that gyro and picture share. Others estimate -30 ms."""
+    video, log = SAMPLES / "gopro_karma.mp4", gyro_data.read(SAMPLES / "gopro_karma.csv")
+    camera = load_camera(SAMPLES / "gopro_karma.camera.json")
+    found = synchronize(probe(video), log, camera, Known(focal=True, axes=True))
+    assert found.sync.delay == pytest.approx(-0.030, abs=0.010)
+    assert found.verdict.confidence == Confidence.LOW
+    assert "hardly moves" in found.verdict.reasons[0]
+    assert found.sync.corrections == ()
 
 
 def test_what_is_told_stays(clip: SimulatedClip, info: VideoInfo) -> None:

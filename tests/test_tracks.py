@@ -50,7 +50,7 @@ def test_points_go_where_the_true_rotation_takes_them(clip: SimulatedClip, track
     miss = misses(pairs, clip.camera)
     distance = np.linalg.norm(miss, axis=1)
     assert len(pairs.t_from) == 23
-    assert np.bincount(pairs.pair).min() > 80
+    assert np.bincount(pairs.pair).min() > 30
     assert np.linalg.norm(pairs.xy_to - pairs.xy_from, axis=1).max() > 10  # px: it does shake
     assert np.median(distance) < 0.1  # 0.084
     assert np.mean(distance > 1) < 0.002
@@ -61,15 +61,15 @@ def test_no_part_of_the_picture_is_shifted(clip: SimulatedClip, tracks: Tracks) 
     miss = misses(pairs, clip.camera)
     part = (pairs.xy_from / (1280 / 3, 720 / 3)).astype(int) @ [1, 3]
     for i in range(9):
-        assert np.count_nonzero(part == i) > 200
-        # 0.08 px of noise per axis in 300 points or more: a median is good to 0.006 px
-        assert np.abs(np.median(miss[part == i], axis=0)).max() < 0.02
+        assert np.count_nonzero(part == i) > 20
+        # 0.08 px of noise per axis in 30 points or more: a median is good to 0.02 px
+        assert np.abs(np.median(miss[part == i], axis=0)).max() < 0.05
 
 
 def test_rows_from_top_to_bottom_have_points(tracks: Tracks) -> None:
-    rows = np.histogram(tracks.xy[:, 1], bins=10, range=(0, 720))[0] / len(tracks.t)
-    assert rows.min() > 5  # per frame
-    assert 20 < tracks.xy[:, 1].min() < 30 and 690 < tracks.xy[:, 1].max() < 700
+    rows = np.histogram(tracks.xy[:, 1], bins=5, range=(0, 720))[0] / len(tracks.t)
+    assert rows.min() > 1  # per frame
+    assert 20 < tracks.xy[:, 1].min() < 40 and 660 < tracks.xy[:, 1].max() < 700
 
 
 def test_a_reduction_by_no_whole_number_shifts_nothing(clip: SimulatedClip) -> None:
@@ -82,7 +82,7 @@ def test_a_reduction_by_no_whole_number_shifts_nothing(clip: SimulatedClip) -> N
 def test_tracks_are_long_and_few_enough(tracks: Tracks) -> None:
     per_pair = np.bincount(tracks.pairs().pair)
     length = np.bincount(tracks.identity)
-    assert per_pair.min() > 150 and per_pair.max() <= 200
+    assert per_pair.min() > 30 and per_pair.max() <= 200
     assert np.mean(length[length > 0]) > 5
     assert length[length > 0].min() >= 2
 
@@ -198,7 +198,7 @@ def test_nothing_is_followed_over_a_cut(written: Written) -> None:
     tracks = track_video(written(pan(8) + pan(8, ROCKET)), ALL)
     per_pair = np.bincount(tracks.pairs().pair, minlength=15)
     assert per_pair[7] < 0.05 * per_pair[6]
-    assert np.delete(per_pair, 7).min() > 40  # tracking starts anew in the frame after the cut
+    assert np.delete(per_pair, 7).min() > 30  # tracking starts anew in the frame after the cut
 
 
 def test_points_come_back_after_a_blurred_frame(written: Written) -> None:
@@ -207,6 +207,20 @@ def test_points_come_back_after_a_blurred_frame(written: Written) -> None:
     per_pair = np.bincount(track_video(written(pictures), ALL).pairs().pair, minlength=8)
     assert per_pair[3:5].max() < 0.5 * per_pair[2]
     assert per_pair[5:].min() > 0.7 * per_pair[2]
+
+
+def test_weak_texture_is_followed_only_where_there_is_little_else(written: Written) -> None:
+    """Grains of the same size everywhere, in the upper half of a quarter of the contrast."""
+    noise = np.random.default_rng(6).normal(0, 1, (HEIGHT + 40, WIDTH + 40))
+    grains = cv2.GaussianBlur(noise, (0, 0), 1.6)
+    grains *= 45 / grains.std()
+    faded = np.where(np.arange(HEIGHT + 40)[:, None] < 40 + HEIGHT // 2, 0.25, 1.0)
+    half, weak = (
+        track_video(written(pan(3, 128 + grains * gain)), ALL, max_points=n).xy
+        for gain, n in ((faded, 60), (0.25, 200))
+    )
+    assert len(half) > 20 and np.mean(half[:, 1] < HEIGHT / 2 - 15) < 0.1
+    assert len(weak) > 30 and np.mean(weak[:, 1] < HEIGHT / 2 - 15) > 0.3
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.7])

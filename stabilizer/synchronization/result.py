@@ -6,6 +6,8 @@ from math import radians
 from os import PathLike
 from types import MappingProxyType
 
+import numpy as np
+
 from gyro_data.axes import axes_letters, axes_matrix, nearest_axes
 from gyro_data.checks import Floats
 from stabilizer.camera import Camera, ReadoutDirection, given_keys
@@ -17,6 +19,9 @@ from stabilizer.synchronization.judgement import Verdict
 from stabilizer.synchronization.problem import NAMES, Problem
 
 _ASSUMED_HFOV = radians(65.0)
+_LATE = 0.006  # frame intervals that a codec shows weak texture late, by what was rendered
+_MISLED = {"readout_time": 3e-4, "focal": 0.06} | dict.fromkeys(NAMES[4:7], 0.01)
+"""s, ratio, rad/s by which near scenes mislead, in which the camera's way is unknown as well."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +98,23 @@ def found_result(
         camera=_mounted(camera, problem.mounting(value), known),
         drift=axes_matrix(problem.camera.imu_orientation).T @ value[4:7],
         verdict=verdict,
-        errors=dict(zip(NAMES, fine.error.tolist(), strict=True)),
+        errors=_stated_errors(problem, fine),
         kept=tuple(name for name, kept in zip(NAMES, fine.kept, strict=True) if kept),
         coarse=coarse,
         fine=fine,
         rates=rates,
         delays=delays,
     )
+
+
+def _stated_errors(problem: Problem, fine: FineSync) -> dict[str, float]:
+    """Return standard errors by name: how points disagree, and what misleads all of them alike."""
+    interval = float(np.median(problem.pairs.t_to - problem.pairs.t_from))
+    alike = {"delay": _LATE * interval} | (_MISLED if fine.epipolar else {})
+    return {
+        name: float(np.hypot(error, alike.get(name, 0.0))) if error > 0 else 0.0
+        for name, error in zip(NAMES, fine.error, strict=True)
+    }
 
 
 def _read_forwards(camera: Camera, readout: float) -> Camera:
