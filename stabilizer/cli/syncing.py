@@ -76,7 +76,7 @@ def found_sync(
     if refine:
         known = replace(known, delay=None, near=known.delay)
     if known.focal:
-        start = _described(camera, info).scaled_to(info.width, info.height)
+        start = _described(camera, info)
     else:
         start = replace(assumed_camera(info.width, info.height), **overrides(camera))
     with busy("synchronizing"):
@@ -97,13 +97,24 @@ def warn_of_clock(sync: "ClockSync") -> None:
 
 
 def _given(info: "VideoInfo", request: Request) -> Alignment:
+    from stabilizer.camera import camera_mode
     from stabilizer.sync import ClockSync
 
     camera = _described(request, info)
-    if request.camera is None and request.readout is None:
+    told, delay = frozenset[str](), request.delay
+    if request.camera is not None:
+        mode = camera_mode(
+            request.camera,
+            width=info.width,
+            height=info.height,
+            frame_rate=float(info.average_rate),
+            mode=request.camera_mode,
+        )
+        told, delay = mode.given, mode.delay if delay is None else delay
+    if request.readout is None and "readout_time" not in told:
         LOG.warning("no --readout is given: taken as 0, a global shutter; few cameras have one")
     drift = parsed_numbers("drift", request.drift or "0,0,0", 3)
-    return Alignment(camera, ClockSync(request.delay or 0.0, request.clock_skew or 0.0), drift)
+    return Alignment(camera, ClockSync(delay or 0.0, request.clock_skew or 0.0), drift)
 
 
 def _saved(path: Path, info: "VideoInfo", request: Request) -> Alignment:
@@ -130,8 +141,12 @@ def _decided_by_a_file() -> set[str]:
 
 
 def _described(options: CameraOptions, info: "VideoInfo") -> "Camera":
-    aspect = float(info.sample_aspect_ratio)
-    return described_camera(options, (info.width, info.height), pixel_aspect=aspect)
+    return described_camera(
+        options,
+        (info.width, info.height),
+        pixel_aspect=float(info.sample_aspect_ratio),
+        frame_rate=float(info.average_rate),
+    )
 
 
 def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":

@@ -77,12 +77,17 @@ def _parameter(smoother: str, option: str) -> str:
 
 
 def described_camera(
-    options: CameraOptions, size: tuple[int, int], *, pixel_aspect: float = 1.0
+    options: CameraOptions,
+    size: tuple[int, int],
+    *,
+    pixel_aspect: float = 1.0,
+    frame_rate: float | None = None,
 ) -> "Camera":
     """Return the camera, described in one of three ways, with what overrides it.
 
     `size` is the picture's width and height; `pixel_aspect` the width of a pixel over its height:
-    fy = fx · pixel_aspect.
+    fy = fx · pixel_aspect. With a `frame_rate` (1/s) the camera of a file is the one that filmed
+    such a video, else the one of the file's own size.
     """
     from dataclasses import replace
 
@@ -93,8 +98,13 @@ def described_camera(
             "give the camera by one of --camera FILE, --focal PX and --hfov DEG (a phone's main "
             "camera films with about --hfov 65, an action camera's linear mode with 85)"
         )
+    if options.camera is None and options.camera_mode is not None:
+        raise StabilizerError("--camera-mode chooses from a --camera file; give one")
     if options.camera is not None:
-        camera = load_camera(options.camera)
+        filmed: dict[str, Any] = {}
+        if frame_rate is not None:
+            filmed = {"width": size[0], "height": size[1], "frame_rate": frame_rate}
+        camera = load_camera(options.camera, mode=options.camera_mode, **filmed)
     else:
         camera = _camera_of_view(options, size)
         camera = replace(camera, fy=camera.fx * pixel_aspect)
