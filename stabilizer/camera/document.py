@@ -13,6 +13,7 @@ from stabilizer.errors import StabilizerError
 
 _LARGEST_JSON = 1 << 20  # bytes
 _LARGEST_YAML = 1 << 16  # bytes; its parser takes some 10 µs for each
+_DEEPEST = 20  # lists and objects in each other
 _DIRECTIVE = re.compile(r"\A%YAML[^\n]*\n")  # OpenCV's is not YAML
 
 
@@ -61,6 +62,8 @@ def _text_of(path: str | PathLike[str]) -> str:
 class _Loader(yaml.SafeLoader):
     """Plain YAML and OpenCV's matrices: no other tag, no alias, no merge key."""
 
+    depth = 0
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         # a few aliases of aliases stand for more than any memory holds
         if self.check_event(yaml.events.AliasEvent):
@@ -68,7 +71,13 @@ class _Loader(yaml.SafeLoader):
             raise yaml.composer.ComposerError(
                 None, None, "an alias (*) is not taken, write the value out", mark
             )
-        return super().compose_node(parent, index)
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "it is nested too deeply", mark)
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
 def _opencv_matrix(loader: yaml.SafeLoader, node: yaml.Node) -> dict[Hashable, Any]:
@@ -79,7 +88,8 @@ def _opencv_matrix(loader: yaml.SafeLoader, node: yaml.Node) -> dict[Hashable, A
     return {"type_id": "opencv-matrix", **loader.construct_mapping(node, deep=True)}
 
 
-_Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", _opencv_matrix)
+for _tag in ("opencv-matrix", "opencv-nd-matrix"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _opencv_matrix)
 
 
 def _first_of_yaml(text: str) -> Any:
