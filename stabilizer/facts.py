@@ -63,8 +63,8 @@ def camera_facts(file: CameraFile) -> dict[str, Any]:
         **(file.facts or {}),
     }
     usable = next((mode for mode in file.modes if mode.camera is not None), None)
-    if usable is not None and usable.camera is not None:
-        facts |= {"shown": usable.label, **_mode_facts(usable, usable.camera)}
+    if usable is not None:
+        facts |= {"shown": usable.label, **_mode_facts(usable, usable.usable)}
     facts["modes"] = {mode.label: _told(mode) for mode in file.modes}
     refusals = dict.fromkeys(mode.refusal for mode in file.modes if mode.refusal)
     return facts | ({"not_usable": list(refusals)} if refusals else {})

@@ -37,6 +37,13 @@ class CameraMode:
     """s: the log's time at video time 0, if both tell the time of one clock."""
 
     @property
+    def usable(self) -> Camera:
+        """The camera. Raises StabilizerError where it cannot be used."""
+        if self.camera is None:
+            raise StabilizerError(f"{self.label}: {self.refusal}")
+        return self.camera
+
+    @property
     def label(self) -> str:
         """What to call it."""
         rate = "" if self.frame_rate is None else f" at {self.frame_rate:g} fps"
@@ -90,8 +97,7 @@ class CameraFile:
         if frame_rate is not None:
             fit = [m for m in fit if _near(m.frame_rate, frame_rate)] or fit
         mode = self._one_of(fit)
-        assert mode.camera is not None  # or _one_of would have raised
-        scaled = mode.camera.scaled_to(width, height)
+        scaled = mode.usable.scaled_to(width, height)
         return CameraMode(
             width, height, mode.label, scaled, "", mode.given, mode.frame_rate, mode.delay
         )
@@ -134,10 +140,10 @@ def _near(rate: float | None, wanted: float) -> bool:
 
 def _alike(a: CameraMode, b: CameraMode) -> bool:
     """Whether two modes have the same effect on a picture of the same size."""
-    assert a.camera is not None and b.camera is not None
-    if a.camera.lens != b.camera.lens or a.camera.readout_direction != b.camera.readout_direction:
+    one, other = a.usable, b.usable
+    if one.lens != other.lens or one.readout_direction != other.readout_direction:
         return False
-    return bool(np.allclose(_in_widths(a.camera), _in_widths(b.camera), rtol=1e-3, atol=1e-4))
+    return bool(np.allclose(_in_widths(one), _in_widths(other), rtol=1e-3, atol=1e-4))
 
 
 def _in_widths(camera: Camera) -> Floats:

@@ -47,8 +47,7 @@ def load_camera(
     Raises StabilizerError that names the file where it cannot be used, or not for this video.
     """
     found = camera_mode(path, width=width, height=height, frame_rate=frame_rate, mode=mode)
-    assert found.camera is not None  # a mode that cannot be used is not chosen
-    return found.camera
+    return found.usable
 
 
 def camera_mode(

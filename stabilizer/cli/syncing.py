@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from stabilizer.cli.options import CameraOptions, Request, SyncOptions
 from stabilizer.cli.show import busy
 from stabilizer.cli.sync_text import camera_text, clock_text, delay_text
-from stabilizer.cli.values import described_camera, overrides, parsed_numbers
+from stabilizer.cli.values import described_mode, overrides, parsed_numbers
 from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
     from gyro_data import GyroLog
-    from stabilizer.camera import Camera
+    from stabilizer.camera import Camera, CameraMode
     from stabilizer.sync import ClockSync
     from stabilizer.synchronization import Known, Synchronization
     from stabilizer.video import VideoInfo
@@ -76,7 +76,7 @@ def found_sync(
     if refine:
         known = replace(known, delay=None, near=known.delay)
     if known.focal:
-        start = _described(camera, info)
+        start = _described(camera, info).usable
     else:
         start = replace(assumed_camera(info.width, info.height), **overrides(camera))
     with busy("synchronizing"):
@@ -97,24 +97,15 @@ def warn_of_clock(sync: "ClockSync") -> None:
 
 
 def _given(info: "VideoInfo", request: Request) -> Alignment:
-    from stabilizer.camera import camera_mode
     from stabilizer.sync import ClockSync
 
-    camera = _described(request, info)
-    told, delay = frozenset[str](), request.delay
-    if request.camera is not None:
-        mode = camera_mode(
-            request.camera,
-            width=info.width,
-            height=info.height,
-            frame_rate=float(info.average_rate),
-            mode=request.camera_mode,
-        )
-        told, delay = mode.given, mode.delay if delay is None else delay
-    if request.readout is None and "readout_time" not in told:
+    mode = _described(request, info)
+    if request.readout is None and "readout_time" not in mode.given:
         LOG.warning("no --readout is given: taken as 0, a global shutter; few cameras have one")
     drift = parsed_numbers("drift", request.drift or "0,0,0", 3)
-    return Alignment(camera, ClockSync(delay or 0.0, request.clock_skew or 0.0), drift)
+    delay = mode.delay if request.delay is None else request.delay
+    sync = ClockSync(delay or 0.0, request.clock_skew or 0.0)
+    return Alignment(mode.usable, sync, drift)
 
 
 def _saved(path: Path, info: "VideoInfo", request: Request) -> Alignment:
@@ -140,8 +131,8 @@ def _decided_by_a_file() -> set[str]:
     return {f.name for group in (CameraOptions, SyncOptions) for f in fields(group)} | {"no_sync"}
 
 
-def _described(options: CameraOptions, info: "VideoInfo") -> "Camera":
-    return described_camera(
+def _described(options: CameraOptions, info: "VideoInfo") -> "CameraMode":
+    return described_mode(
         options,
         (info.width, info.height),
         pixel_aspect=float(info.sample_aspect_ratio),
