@@ -384,7 +384,7 @@ def test_a_real_profile_is_what_its_file_says() -> None:
         ("a: " + "[" * 60_000, "it is nested too deeply in line 1"),
         ("a:\n" + "- " * 30_000, "it is nested too deeply in line 2"),
         ("? " * 30_000, "it is nested too deeply in line 1"),
-        ("a: 1\n" * 20_000, "over 64 kB of YAML is no camera"),
+        ("a: 1\n" * 20_000, "it is neither JSON nor YAML of up to 64 kB"),
         ("a: !!opencv-matrix 3\n", "expected an opencv-matrix to be a mapping in line"),
         ("a: " + "9" * 5000 + "\n", "not a camera file"),
         ("just words\n", "not a camera file of a kind that is known"),

@@ -29,7 +29,7 @@ def read_document(path: str | PathLike[str]) -> Any:
         if text[:1] == "<":
             raise ValueError("it is XML; save it as YAML or JSON")
         if len(text) > _LARGEST_YAML:
-            raise ValueError(f"over {_LARGEST_YAML >> 10} kB of YAML is no camera")
+            raise ValueError(f"it is neither JSON nor YAML of up to {_LARGEST_YAML >> 10} kB")
         return _first_of_yaml(text)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise StabilizerError(f"{path}: not a camera file: {in_short(error)}") from error
