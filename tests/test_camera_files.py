@@ -371,6 +371,43 @@ def test_a_real_profile_is_what_its_file_says() -> None:
     assert camera.cx == 959.5
 
 
+@pytest.mark.parametrize(
+    ("name", "focal_xy", "readout", "half_angle_deg"),
+    [  # fx, fy: read off the file; the angle: OpenCV's of the middle of the right edge
+        ("gopro_hero11_wide_16by9", (1796.3208206894308, 1797.22277342282), None, 57.8),
+        ("phone_iphone11_wide_4k30", (3228.012527089488, 3230.1754935693166), None, 30.2),
+        ("phone_pixel4a_1080p30", (1818.0217102123008, 1816.16535068784), None, 27.5),
+        (
+            "phone_xiaomi_mi10t_uw_with_readout",
+            (1742.4338542410717, 1740.4927420357849),
+            0.017054746571,
+            49.2,
+        ),
+    ],
+)
+def test_profiles_of_the_collection(name, focal_xy, readout, half_angle_deg) -> None:
+    path = Path(__file__).parent / "lens_profiles" / f"{name}.json"
+    content = json.loads(path.read_text())
+    camera = load_camera(path)
+    assert (camera.fx, camera.fy) == pytest.approx(focal_xy)
+    assert ("readout_time" in given_keys(path)) == (readout is not None)
+    assert camera.readout_time == pytest.approx(readout or 0.0, abs=1e-10)
+    K = np.array([[camera.fx, 0, camera.cx], [0, camera.fy, camera.cy], [0, 0, 1]])
+    edge = np.array([[[camera.width - 1.0, camera.cy]]])
+    coeffs = np.array(content["fisheye_params"]["distortion_coeffs"])
+    (((x, _),),) = cv2.fisheye.undistortPoints(edge, K, coeffs)
+    ray = camera.unproject(edge[0, 0])
+    assert ray[0] / ray[2] == pytest.approx(x, abs=1e-6)
+    assert np.rad2deg(np.arctan(x)) == pytest.approx(half_angle_deg, abs=0.1)
+
+
+def test_every_mode_of_a_superview_profile_is_refused_by_the_name_of_its_lens() -> None:
+    path = Path(__file__).parent / "lens_profiles" / "gopro_hero6_superview_digital_lens.json"
+    for mode in read_camera(path).modes:
+        with pytest.raises(StabilizerError, match="the digital lens gopro6_superview"):
+            load_camera(path, width=mode.width, height=mode.height, frame_rate=mode.frame_rate)
+
+
 # What no file may do
 
 
