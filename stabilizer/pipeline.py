@@ -22,6 +22,7 @@ from stabilizer.crop import ZoomRange
 from stabilizer.errors import StabilizerError
 from stabilizer.filters import ImageFilter
 from stabilizer.optimal import Optimal
+from stabilizer.output_lens import output_camera
 from stabilizer.path import camera_path
 from stabilizer.plan import Plan
 from stabilizer.remap import chosen_backend, warp_frame
@@ -56,6 +57,7 @@ class Choices(TypedDict, total=False):
     zoom: float | str
     max_zoom: float
     strict: bool
+    lens_correction: float
     interpolation: str
 
 
@@ -70,6 +72,7 @@ def make_plan(
     zoom: float | str = "dynamic",
     max_zoom: float = 1.5,
     strict: bool = False,
+    lens_correction: float = 0.0,
     interpolation: str = "cubic",
 ) -> Plan:
     """Decide how every frame is warped. Pure: nothing is read or written.
@@ -77,13 +80,15 @@ def make_plan(
     Args:
         log: the gyro's samples.
         frame_times: (F,) s, presentation times, increasing.
-        camera: the source; the output keeps its size and its lens.
+        camera: the source; the output keeps its size.
         sync: the log's clock against the video's.
         drift: (3,) rad/s, the gyro's constant bias in the log's axes.
         smoother: chooses path and zoom, see `stabilizer.smoothing.SMOOTHERS`.
         zoom: "dynamic", "fixed" (one for the clip) or a factor on the focal length.
         max_zoom: limit of the first two; where it binds, the path follows the measured one.
         strict: refuse what is otherwise a warning: a limit that rolling shutter alone exceeds.
+        lens_correction: how much of the lens's distortion the output loses, from 0 (it looks as
+            filmed) to 1 (straight lines are straight), see `output_camera`.
         interpolation: the kernel that will sample the source, "linear", "cubic" or "lanczos".
 
     Raises ValueError for wrong arguments, StabilizerError if the log covers no frame or a border
@@ -101,9 +106,11 @@ def make_plan(
     up = up_direction(body_log, orientation) if smoother.horizon else None
     measured = camera_path(orientation, sync, camera, up=up)
     _report_coverage(measured.covered(times), times, log, sync)
-    border = BorderCheck(measured, camera, output=camera, inset=KERNEL_REACH[interpolation])
+    inset = KERNEL_REACH[interpolation]
+    output = output_camera(camera, lens_correction, inset=inset)
+    border = BorderCheck(measured, camera, output, inset)
     path = smoother.plan(times, border, zoom_range)
-    return Plan(measured, path.virtual, path.zoom, camera, camera, path.margin, interpolation)
+    return Plan(measured, path.virtual, path.zoom, camera, output, path.margin, interpolation)
 
 
 def plan_video(
@@ -120,7 +127,7 @@ def plan_video(
 
     Args:
         video, log: files, or what was read of them already (`probe`, `gyro_data.read`).
-        camera: a `Camera` or a camera JSON file; scaled to the video if only the size differs.
+        camera: a `Camera` or a camera file; scaled to the video if only the size differs.
         sync: the log's clock against the video's. None: found by looking at the clip, with the
             drift and with what is not told of the camera.
         start, end: s, presentation times; frames with start <= t < end are planned.
@@ -266,7 +273,8 @@ def _synchronized(
 def _camera_for(info: VideoInfo, camera: Camera | AnyPath) -> Camera:
     """Return the camera, read from its file and scaled to the video's size if need be."""
     if not isinstance(camera, Camera):
-        camera = load_camera(camera)
+        rate = float(info.average_rate)
+        return load_camera(camera, width=info.width, height=info.height, frame_rate=rate)
     return camera.scaled_to(info.width, info.height)
 
 

@@ -9,6 +9,7 @@ as the frames' rows need) and virtual (at the frames): `P_t` (N,) s, `P_quat_xyz
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +18,15 @@ from scipy.spatial.transform import Rotation
 from gyro_data.checks import Floats
 from gyro_data.quaternions import continuous
 from stabilizer.archive import read_archive, write_archive
+from stabilizer.border import BorderCheck
 from stabilizer.camera import camera_from_dict, camera_to_dict
+from stabilizer.crop import TOLERANCE
 from stabilizer.errors import StabilizerError
 from stabilizer.new_files import AnyPath, complete_or_absent
+from stabilizer.optimal.verdict import margins
 from stabilizer.path import CameraPath
 from stabilizer.plan import Plan
+from stabilizer.warp import KERNEL_REACH
 
 PLAN_SUFFIX = ".npz"
 """How the name of a plan file ends."""
@@ -83,7 +88,28 @@ def save_plan(plan: Plan, path: AnyPath) -> None:
 
 
 def load_plan(path: AnyPath) -> Plan:
-    """Read a plan that `save_plan` wrote; the file is not trusted.
+    """Read a plan to render it: its border is judged anew, whatever the file says of it.
+
+    The margins are at least those found, a little less than the exact ones. Raises
+    StabilizerError that names the file and what is wrong with it, also that it shows a border.
+    """
+    plan = read_plan(path)
+    inset = KERNEL_REACH[plan.interpolation]
+    border = BorderCheck(plan.measured, plan.camera, plan.output, inset)
+    t = plan.frame_times
+    margin = margins(border, t, plan.virtual.quat_at(t), plan.zoom)
+    worst = int(margin.argmin())
+    if margin[worst] < -TOLERANCE:
+        missed = f"by {-margin[worst]:.1f} px" if np.isfinite(margin[worst]) else "wholly"
+        raise StabilizerError(
+            f"{path}: the plan shows a border: at {t[worst]:.3f} s it misses the picture {missed}; "
+            "the file is not as it was saved, plan again"
+        )
+    return replace(plan, margin=margin)
+
+
+def read_plan(path: AnyPath) -> Plan:
+    """Read a plan that `save_plan` wrote, as it was; the file is not trusted.
 
     Raises StabilizerError that names the file and what is wrong with it.
     """

@@ -107,8 +107,10 @@ GOOD = {"width": 1280, "height": 720, "fx": 900, "fy": 900}
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "not a camera JSON file"),
-        ("[1, 2]", "camera: expected a JSON object, got list"),
+        ("", "not a camera file of a kind that is known (Gyroflow lens profile, Kalibr"),
+        ("[1, 2]", "not a camera file of a kind that is known"),
+        ('{"width": 3, ', "not a camera file: Expecting property name"),
+        ('{"format": "gyro-stabilizer sync"}', "a sync file, not a camera; give it by --sync"),
         ('{"width": 3}', "misses height, fx, fy"),
         (json.dumps(GOOD | {"focal": 3}), "unknown keys focal"),
         (json.dumps(GOOD | {"fx": -1}), "fx: expected a finite number > 0 and <= 1e+06, got -1"),
@@ -128,7 +130,8 @@ GOOD = {"width": 1280, "height": 720, "fx": 900, "fy": 900}
         (json.dumps(GOOD | {"R_body_cam": [[1, 0], [0, 1]]}), "R_body_cam: expected shape"),
         (json.dumps(GOOD | {"R_body_cam": [[1, 0, 0]] * 3}), "R_body_cam: expected a rotation"),
         (json.dumps(GOOD | {"R_body_cam": "x"}), "R_body_cam"),
-        ("[" * 100_000, "not a camera JSON file"),
+        (json.dumps(GOOD | {"lens_correction": 2}), "lens_correction: expected a finite number"),
+        ("[" * 100_000, "not a camera file: it is nested too deeply"),
     ],
 )
 def test_a_wrong_camera_file_is_named_with_its_fault(tmp_path, content, message) -> None:

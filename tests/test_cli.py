@@ -183,7 +183,7 @@ def test_wrong_files_are_one_line_and_leave_nothing(stem, tmp_path) -> None:
     refused(run("stabilize", text, log, *camera, "-o", output), "text.mp4")
     refused(run("stabilize", video, "none.csv", *camera, "-o", output), "none.csv")
     refused(run("stabilize", video, video, *camera, "-o", output), "clip.mp4")
-    refused(run("stabilize", video, log, "--camera", log, "-o", output), "not a camera JSON file")
+    refused(run("stabilize", video, log, "--camera", log, "-o", output), "not a camera file")
     refused(run("stabilize", video, log, *camera, "-o", video, "--overwrite"), "is an input")
     refused(run("stabilize", video, log, *camera, "-o", tmp_path / "no" / "a.mp4"), "no folder")
     refused(run("stabilize", video, log, *camera, "-o", tmp_path / "a.txt"), ".mp4")

@@ -243,7 +243,7 @@ def test_wrong_calls_are_refused_before_the_clip_is_looked_at(stem, pair, tmp_pa
     refused(run("sync", *pair, "--plot", tmp_path / "no" / "a.png"), "there is no folder")
     refused(run("sync", *pair, "-o", tmp_path / "a.txt"), "expected a name ending in .json")
     refused(run("sync", *pair, "--camera", camera, "-o", camera, "--overwrite"), "is an input too")
-    refused(run("sync", *pair, "--camera", pair[1]), "not a camera JSON file")
+    refused(run("sync", *pair, "--camera", pair[1]), "not a camera file")
     refused(run("sync", *pair, "--camera", camera, "--hfov", 60), "by one of --camera")
     refused(run("sync", *pair, "--clock-skew", "nan"), "clock_skew: expected a finite number")
     refused(run("sync", *pair, "--drift", "0,0,inf"), "drift: expected a finite number")

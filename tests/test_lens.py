@@ -4,13 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-from stabilizer.lens import LENSES, Fisheye, OpenCV, Pinhole, make_lens
+from stabilizer.lens import LENSES, Corrected, Fisheye, OpenCV, Pinhole, corrected, make_lens
 
 OPENCV_COEFFS = [
     (-0.28, 0.09, 0.001, -0.0007),
     (-0.28, 0.09, 0.001, -0.0007, -0.012),
     (0.12, -0.05, 0.002, 0.001, 0.01, 0.05, -0.02, 0.004),
     (0.31, 0.2, -0.001, 0.0004, 0.05),
+    (-0.28, 0.09, 0.001, -0.0007, -0.012, 0.01, 0.02, -0.01, 0.003, -0.002, 0.001, 0.0005),
+    (-0.2, 0.05, 0.0, 0.001, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.06, -0.08),
+    (0.1, 0.0, 0.002, 0.0, 0.0, 0.02, 0.0, 0.0, 0.01, -0.02, 0.03, 0.01, 0.2, 0.1),
 ]
 FISHEYE_COEFFS = [
     (0.0, 0.0, 0.0, 0.0),
@@ -22,6 +25,10 @@ EVERY_LENS = [
     Pinhole(),
     *(OpenCV(c) for c in OPENCV_COEFFS),
     *(Fisheye(c) for c in FISHEYE_COEFFS),
+    Corrected(Fisheye(FISHEYE_COEFFS[1]), 0.3),
+    Corrected(Fisheye(FISHEYE_COEFFS[2]), 0.9),
+    Corrected(OpenCV(OPENCV_COEFFS[0]), 0.5),
+    Corrected(OpenCV(OPENCV_COEFFS[5]), 0.01),
 ]
 
 
@@ -134,3 +141,102 @@ def test_the_jacobian_is_the_derivative_of_the_projection(lens) -> None:
         moved = step * np.eye(3)[axis]
         slope = (lens.project(rays + moved) - lens.project(rays - moved)) / (2 * step)
         np.testing.assert_allclose(jacobian[..., axis], slope, atol=1e-7)
+
+
+@pytest.mark.parametrize("coeffs", OPENCV_COEFFS)
+def test_opencv_lens_unprojects_as_opencv_does(coeffs: tuple[float, ...]) -> None:
+    points = OpenCV(coeffs).project(rays_within(30))
+    many = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-14)
+    iterated = getattr(cv2, "undistortPointsIter", cv2.undistortPoints)  # OpenCV 4, 5
+    expected = iterated(points[:, None], np.eye(3), np.array(coeffs), R=None, P=None, criteria=many)
+    rays = OpenCV(coeffs).unproject(points)
+    np.testing.assert_allclose(rays[:, :2] / rays[:, 2:], expected[:, 0], atol=1e-9)
+
+
+@pytest.mark.parametrize("coeffs", FISHEYE_COEFFS)
+def test_fisheye_lens_unprojects_as_opencv_does(coeffs: tuple[float, ...]) -> None:
+    points = Fisheye(coeffs).project(rays_within(45))
+    points = points[np.isfinite(points[:, 0])]
+    many = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 200, 1e-14)
+    expected = cv2.fisheye.undistortPoints(
+        points[:, None], np.eye(3), np.array(coeffs), criteria=many
+    )
+    rays = Fisheye(coeffs).unproject(points)
+    np.testing.assert_allclose(rays[:, :2] / rays[:, 2:], expected[:, 0], atol=1e-9)
+
+
+FOLDING = [
+    (-0.3, 0.0, 0.03, -0.02),  # tangential terms move the fold to one side
+    (-0.2, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -0.1, 0.0, 0.05, 0.0),
+    (-0.2, 0.0, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0, -0.1, 0.0, 0.05, 0.0, 0.1, 0.05),
+    (0.0, 0.0, 0.05, 0.05),  # the radial part alone never folds
+]
+
+
+@pytest.mark.parametrize("coeffs", FOLDING)
+def test_what_is_shown_ends_in_every_direction_where_the_picture_folds_back(coeffs) -> None:
+    """Where OpenCV's points, along a ray from the axis, first turn back: found by walking there."""
+    lens, radius = OpenCV(coeffs), np.linspace(0.01, 8.0, 4000)
+    ends = []
+    for angle in np.deg2rad(np.arange(0, 360, 15.0)):
+        rays = np.stack([radius * np.cos(angle), radius * np.sin(angle), radius**0], axis=-1)
+        side = rays + 1e-6 * np.array([-np.sin(angle), np.cos(angle), 0.0])
+        moved, _ = cv2.projectPoints(rays, np.zeros(3), np.zeros(3), np.eye(3), np.array(coeffs))
+        beside, _ = cv2.projectPoints(side, np.zeros(3), np.zeros(3), np.eye(3), np.array(coeffs))
+        along = np.gradient(moved[:, 0], axis=0)
+        across = (beside - moved)[:, 0]
+        folded = along[:, 0] * across[:, 1] - along[:, 1] * across[:, 0] <= 0
+        end = radius[folded.argmax()] if folded.any() else np.inf
+        ends.append(end)
+        shown = np.isfinite(lens.project(rays)[:, 0])
+        step = radius[1] - radius[0]
+        assert shown[radius < end - 3 * step].all()
+        assert not shown[radius > end + 3 * step].any()
+    assert np.isfinite(ends).any() and np.ptp(np.minimum(ends, 8.0)) > 0.05  # not a circle
+
+
+@pytest.mark.parametrize("coeffs", FOLDING)
+def test_no_ray_is_made_up_for_a_point_past_the_fold(coeffs) -> None:
+    """Of a point either the ray that projects to it comes back, or none."""
+    lens = OpenCV(coeffs)
+    points = np.stack(np.meshgrid(*[np.linspace(-4, 4, 81)] * 2), axis=-1)
+    rays = lens.unproject(points)
+    found = np.isfinite(rays[..., 0])
+    assert 0.01 < found.mean() < 1
+    np.testing.assert_allclose(lens.project(rays[found]), points[found], atol=1e-8)
+
+
+def test_a_tilted_sensor_shows_nothing_beyond_its_horizon() -> None:
+    lens = OpenCV((0.0,) * 12 + (0.6, 0.0))
+    rays = np.stack([0 * np.linspace(-15, 15, 61), np.linspace(-15, 15, 61), np.ones(61)], axis=-1)
+    points = lens.project(rays)
+    shown = np.isfinite(points[:, 0])
+    assert 0 < shown.sum() < len(rays)
+    steps = np.diff(points[shown][:, 1])
+    assert (steps > 0).all() or (steps < 0).all()  # one after the other: none comes from behind
+    with pytest.raises(ValueError, match="tilted by less than 84°"):
+        OpenCV((0.0,) * 12 + (1.5, 0.0))
+
+
+@pytest.mark.parametrize("base", [Fisheye(FISHEYE_COEFFS[1]), OpenCV(OPENCV_COEFFS[0])], ids=repr)
+def test_a_lens_is_corrected_by_shares(base) -> None:
+    rays = rays_within(50)
+    lens, straight = base.project(rays), Pinhole().project(rays)
+    for amount in (0.25, 0.5, 0.75):
+        expected = lens + amount * (straight - lens)
+        np.testing.assert_allclose(corrected(base, amount).project(rays), expected, atol=1e-12)
+    assert corrected(base, 0) is base
+    assert corrected(base, 1) == Pinhole()
+    assert corrected(Pinhole(), 0.5) == Pinhole()
+    with pytest.raises(ValueError, match="lens_correction: expected a finite number"):
+        corrected(base, 1.5)
+
+
+def test_a_corrected_fisheye_shows_the_half_space_before_it_and_no_more() -> None:
+    lens = Corrected(Fisheye((0.0, 0.0, 0.0, 0.0)), 0.2)
+    angle = np.deg2rad([80.0, 89.0, 91.0, 120.0])
+    rays = np.stack([np.sin(angle), 0 * angle, np.cos(angle)], axis=-1)
+    points = lens.project(rays)
+    assert np.isfinite(points[:2]).all() and np.isnan(points[2:]).all()
+    back = lens.unproject(points[:2])
+    np.testing.assert_allclose(back / np.linalg.norm(back, axis=-1, keepdims=True), rays[:2])

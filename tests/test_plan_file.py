@@ -18,7 +18,7 @@ from stabilizer.errors import StabilizerError
 from stabilizer.lens import make_lens
 from stabilizer.path import CameraPath
 from stabilizer.plan import Plan
-from stabilizer.plan_file import load_plan, save_plan
+from stabilizer.plan_file import read_plan, save_plan
 
 CAMERA = Camera(
     96, 64, 80.1, 80.3, 47.0, 31.2,
@@ -91,7 +91,7 @@ def test_a_loaded_plan_gives_the_same_grids_to_the_bit(name, tmp_path) -> None:
     plan = PLANS[name]
     path = tmp_path / "plan.npz"
     save_plan(plan, path)
-    loaded = load_plan(path)
+    loaded = read_plan(path)
     assert [p.name for p in tmp_path.iterdir()] == ["plan.npz"]
     for t in plan.frame_times:
         assert same(loaded.warp_grid(t).src_xy, plan.warp_grid(t).src_xy)
@@ -106,7 +106,7 @@ def test_no_field_of_a_plan_is_forgotten(tmp_path) -> None:
     """Only what the frames do not need of the measured path is left out."""
     plan = PLANS["gaps"]
     save_plan(plan, tmp_path / "plan.npz")
-    loaded = load_plan(tmp_path / "plan.npz")
+    loaded = read_plan(tmp_path / "plan.npz")
     for field in dataclasses.fields(Plan):
         if field.name != "measured":
             assert same(getattr(loaded, field.name), getattr(plan, field.name)), field.name
@@ -121,7 +121,7 @@ def test_no_field_of_a_plan_is_forgotten(tmp_path) -> None:
 def test_saving_again_gives_the_same_bytes_and_numpy_reads_them(tmp_path) -> None:
     first, second = tmp_path / "first.npz", tmp_path / "second.npz"
     save_plan(PLANS["gaps"], first)
-    save_plan(load_plan(first), second)
+    save_plan(read_plan(first), second)
     loaded = np.load(first)
     np.testing.assert_array_equal(loaded["zoom"], PLANS["gaps"].zoom)
     assert json.loads(loaded["plan.json"])["version"] == 1
@@ -165,7 +165,7 @@ def text_of(good: Path, **changes) -> bytes:
 
 def refused(path: Path, *words: str) -> None:
     with pytest.raises(StabilizerError) as caught:
-        load_plan(path)
+        read_plan(path)
     message = str(caught.value)
     assert message.startswith(f"{path}: ")
     assert "\n" not in message
@@ -302,7 +302,7 @@ def test_two_members_of_one_name_are_refused(good, tmp_path) -> None:
 def test_random_damage_is_an_error_or_harmless(good, tmp_path) -> None:
     """Checksums find what is in the members; what is left are dates and the like."""
     rng, whole = np.random.default_rng(7), good.read_bytes()
-    grids = [load_plan(good).warp_grid(2.1).src_xy for _ in range(2)]
+    grids = [read_plan(good).warp_grid(2.1).src_xy for _ in range(2)]
     assert same(*grids)
     path, n_refused = tmp_path / "bad.npz", 0
     for trial in range(200):
@@ -313,7 +313,7 @@ def test_random_damage_is_an_error_or_harmless(good, tmp_path) -> None:
             damaged[position] = rng.integers(256)
         path.write_bytes(damaged)
         try:
-            assert same(load_plan(path).warp_grid(2.1).src_xy, grids[0])
+            assert same(read_plan(path).warp_grid(2.1).src_xy, grids[0])
         except StabilizerError as error:
             n_refused += 1
             assert str(error).startswith(f"{path}: ")

@@ -1,4 +1,4 @@
-"""`stabilizer info`: what a video or a gyro log is."""
+"""`stabilizer info`: what a video, a gyro log or a camera file is."""
 
 import json
 from pathlib import Path
@@ -10,16 +10,22 @@ from stabilizer.cli.options import TableOptions
 from stabilizer.cli.show import print_table
 from stabilizer.errors import StabilizerError
 
+_CAMERA_SUFFIXES = (".json", ".yaml", ".yml")
+
 
 def info(
-    file: Annotated[Path, typer.Argument(help="A video or a gyro log.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A video, log or camera file.", show_default=False)],
     table: TableOptions,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Tell what a video or a gyro log is: times, rates, gaps, axes, rms."""
-    from stabilizer.facts import log_facts, video_facts
+    """Tell what a video, a gyro log or a camera file is: times, rates, gaps, axes; views, lens."""
+    from stabilizer.facts import camera_facts, log_facts, video_facts
 
-    if _is_text(file):
+    if _is_camera(file):
+        from stabilizer.camera import read_camera
+
+        facts = camera_facts(read_camera(file))
+    elif _is_text(file):
         import gyro_data
 
         log = gyro_data.read(
@@ -34,6 +40,13 @@ def info(
         print(json.dumps(facts, indent=2))
     else:
         print_table(str(file), facts)
+
+
+def _is_camera(file: Path) -> bool:
+    """Tell a camera from a log that is written in JSON too."""
+    from stabilizer.camera import is_camera
+
+    return file.suffix.lower() in _CAMERA_SUFFIXES and is_camera(file)
 
 
 def _is_text(file: Path) -> bool:

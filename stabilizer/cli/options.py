@@ -21,7 +21,18 @@ class CameraOptions:
     """The camera, told by one of `camera`, `focal` and `hfov`; the others override."""
 
     camera: Annotated[
-        Path | None, typer.Option(help="Camera JSON file.", rich_help_panel=_IN_CAMERA)
+        Path | None,
+        typer.Option(
+            help="Camera file: ours, Gyroflow's lens profile, OpenCV's, ROS's or Kalibr's.",
+            rich_help_panel=_IN_CAMERA,
+        ),
+    ] = None
+    camera_mode: Annotated[
+        str | None,
+        typer.Option(
+            help="Which mode or camera of the file, by name or a part of it; else by the video.",
+            rich_help_panel=_IN_CAMERA,
+        ),
     ] = None
     focal: Annotated[
         float | None, typer.Option(help="Focal length, px.", rich_help_panel=_IN_CAMERA)
@@ -180,6 +191,14 @@ class PlanOptions:
             rich_help_panel=_IN_PLAN,
         ),
     ] = False
+    lens_correction: Annotated[
+        float,
+        typer.Option(
+            help="How much of the lens's distortion to take away: 0 keeps its look, 1 makes "
+            "straight lines straight.",
+            rich_help_panel=_IN_PLAN,
+        ),
+    ] = 0.0
     interpolation: Annotated[
         str, typer.Option(help="linear, cubic or lanczos.", rich_help_panel=_IN_PLAN)
     ] = "cubic"

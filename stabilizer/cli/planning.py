@@ -23,6 +23,7 @@ class MadePlan(NamedTuple):
 
 def made_plan(info: "VideoInfo", log: Path, request: Request) -> MadePlan:
     """Return the plan that the options ask for; SyncRefused where clip and log do not fit."""
+    from gyro_data.checks import number
     from stabilizer.crop import ZoomRange
     from stabilizer.pipeline import plan_video
     from stabilizer.warp import check_interpolation
@@ -31,6 +32,7 @@ def made_plan(info: "VideoInfo", log: Path, request: Request) -> MadePlan:
     # wrong options are told before the clip is looked at
     ZoomRange.of(parsed_zoom(request.zoom), max_zoom=request.max_zoom, strict=request.strict)
     check_interpolation(request.interpolation)
+    number("lens_correction", request.lens_correction, minimum=0, maximum=1)
     samples = read_log(log, request)
     alignment = aligned(info, samples, log, request)
     plan = plan_video(
@@ -43,6 +45,7 @@ def made_plan(info: "VideoInfo", log: Path, request: Request) -> MadePlan:
         zoom=parsed_zoom(request.zoom),
         max_zoom=request.max_zoom,
         strict=request.strict,
+        lens_correction=request.lens_correction,
         interpolation=request.interpolation,
         start=request.start,
         end=request.end,

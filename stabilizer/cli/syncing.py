@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from stabilizer.cli.options import CameraOptions, Request, SyncOptions
 from stabilizer.cli.show import busy
 from stabilizer.cli.sync_text import camera_text, clock_text, delay_text
-from stabilizer.cli.values import described_camera, overrides, parsed_numbers
+from stabilizer.cli.values import described_mode, overrides, parsed_numbers
 from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
     from gyro_data import GyroLog
-    from stabilizer.camera import Camera
+    from stabilizer.camera import Camera, CameraMode
     from stabilizer.sync import ClockSync
     from stabilizer.synchronization import Known, Synchronization
     from stabilizer.video import VideoInfo
@@ -76,7 +76,7 @@ def found_sync(
     if refine:
         known = replace(known, delay=None, near=known.delay)
     if known.focal:
-        start = _described(camera, info).scaled_to(info.width, info.height)
+        start = _described(camera, info).usable
     else:
         start = replace(assumed_camera(info.width, info.height), **overrides(camera))
     with busy("synchronizing"):
@@ -99,11 +99,13 @@ def warn_of_clock(sync: "ClockSync") -> None:
 def _given(info: "VideoInfo", request: Request) -> Alignment:
     from stabilizer.sync import ClockSync
 
-    camera = _described(request, info)
-    if request.camera is None and request.readout is None:
+    mode = _described(request, info)
+    if request.readout is None and "readout_time" not in mode.given:
         LOG.warning("no --readout is given: taken as 0, a global shutter; few cameras have one")
     drift = parsed_numbers("drift", request.drift or "0,0,0", 3)
-    return Alignment(camera, ClockSync(request.delay or 0.0, request.clock_skew or 0.0), drift)
+    delay = mode.delay if request.delay is None else request.delay
+    sync = ClockSync(delay or 0.0, request.clock_skew or 0.0)
+    return Alignment(mode.usable, sync, drift)
 
 
 def _saved(path: Path, info: "VideoInfo", request: Request) -> Alignment:
@@ -129,9 +131,13 @@ def _decided_by_a_file() -> set[str]:
     return {f.name for group in (CameraOptions, SyncOptions) for f in fields(group)} | {"no_sync"}
 
 
-def _described(options: CameraOptions, info: "VideoInfo") -> "Camera":
-    aspect = float(info.sample_aspect_ratio)
-    return described_camera(options, (info.width, info.height), pixel_aspect=aspect)
+def _described(options: CameraOptions, info: "VideoInfo") -> "CameraMode":
+    return described_mode(
+        options,
+        (info.width, info.height),
+        pixel_aspect=float(info.sample_aspect_ratio),
+        frame_rate=float(info.average_rate),
+    )
 
 
 def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":

@@ -7,7 +7,7 @@ from stabilizer.cli.options import CameraOptions, PlanOptions
 from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
-    from stabilizer.camera import Camera
+    from stabilizer.camera import Camera, CameraMode
     from stabilizer.smoothing import Smoother
 
 _OTHER_NAMES = {"smoothness": ("time_constant",), "weights": ("axis_weights",)}
@@ -76,29 +76,44 @@ def _parameter(smoother: str, option: str) -> str:
     return found[smoother].pop()
 
 
-def described_camera(
-    options: CameraOptions, size: tuple[int, int], *, pixel_aspect: float = 1.0
-) -> "Camera":
+def described_camera(options: CameraOptions, size: tuple[int, int]) -> "Camera":
+    """Return the camera of the options, that of a file in the file's own size: see below."""
+    return described_mode(options, size).usable
+
+
+def described_mode(
+    options: CameraOptions,
+    size: tuple[int, int],
+    *,
+    pixel_aspect: float = 1.0,
+    frame_rate: float | None = None,
+) -> "CameraMode":
     """Return the camera, described in one of three ways, with what overrides it.
 
     `size` is the picture's width and height; `pixel_aspect` the width of a pixel over its height:
-    fy = fx · pixel_aspect.
+    fy = fx · pixel_aspect. With a `frame_rate` (1/s) the camera of a file is the one that filmed
+    such a video, else the one of the file's own size.
     """
     from dataclasses import replace
 
-    from stabilizer.camera import load_camera
+    from stabilizer.camera import CameraMode, camera_mode
 
+    if options.camera is None and options.camera_mode is not None:
+        raise StabilizerError("--camera-mode chooses from a --camera file; give one")
     if [options.camera, options.focal, options.hfov].count(None) != 2:
         raise StabilizerError(
             "give the camera by one of --camera FILE, --focal PX and --hfov DEG (a phone's main "
             "camera films with about --hfov 65, an action camera's linear mode with 85)"
         )
     if options.camera is not None:
-        camera = load_camera(options.camera)
+        filmed: dict[str, Any] = {}
+        if frame_rate is not None:
+            filmed = {"width": size[0], "height": size[1], "frame_rate": frame_rate}
+        mode = camera_mode(options.camera, mode=options.camera_mode, **filmed)
     else:
         camera = _camera_of_view(options, size)
-        camera = replace(camera, fy=camera.fx * pixel_aspect)
-    return replace(camera, **overrides(options))
+        mode = CameraMode(*size, camera=replace(camera, fy=camera.fx * pixel_aspect))
+    return replace(mode, camera=replace(mode.usable, **overrides(options)))
 
 
 def _camera_of_view(options: CameraOptions, size: tuple[int, int]) -> "Camera":

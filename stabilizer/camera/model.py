@@ -3,12 +3,8 @@
 Pixels are (x, y), the centre of the top-left pixel is (0, 0). Row times refer to the middle row.
 """
 
-import json
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +12,11 @@ import numpy as np
 from gyro_data.axes import axes_matrix
 from gyro_data.checks import Floats, number, read_only
 from stabilizer.errors import StabilizerError
-from stabilizer.lens import Lens, Pinhole, make_lens
+from stabilizer.lens import Lens, Pinhole
 
 _LARGEST_SIDE = 32766  # px; OpenCV's remap addresses no more
 _LARGEST = 1e6  # px, of focal length and principal point
-_SAME_ASPECT = 0.01
+SAME_ASPECT = 0.01
 
 
 class ReadoutDirection(StrEnum):
@@ -134,7 +130,7 @@ class Camera:
 
         Raises StabilizerError when the aspect differs: then the sensor was cropped differently.
         """
-        if abs((width / height) / (self.width / self.height) - 1) > _SAME_ASPECT:
+        if abs((width / height) / (self.width / self.height) - 1) > SAME_ASPECT:
             raise StabilizerError(
                 f"camera is calibrated for {self.width}x{self.height}, the video is "
                 f"{width}x{height}: another aspect ratio means another crop of the sensor; "
@@ -150,135 +146,6 @@ class Camera:
             cx=(self.cx + 0.5) * sx - 0.5,
             cy=(self.cy + 0.5) * sy - 0.5,
         )
-
-
-_REQUIRED_KEYS = ("width", "height", "fx", "fy")
-_OPTIONAL_KEYS = (
-    "cx",
-    "cy",
-    "lens",
-    "coeffs",
-    "readout_time",
-    "readout_direction",
-    "imu_orientation",
-    "R_body_cam",
-    "note",
-    "standard_errors",
-)
-_LARGEST_FILE = 1 << 20  # bytes
-
-
-def load_camera(path: str | PathLike[str]) -> Camera:
-    """Read a camera JSON file, see `camera_to_dict` for its keys.
-
-    Raises StabilizerError that names the file and the key that is missing, unknown or wrong.
-    """
-    content = _content_of(path)
-    try:
-        return camera_from_dict(content)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise StabilizerError(f"{path}: {error}") from error
-
-
-def given_keys(path: str | PathLike[str]) -> frozenset[str]:
-    """Return the keys that a camera file has; `load_camera` takes usual values for the others.
-
-    Raises StabilizerError that names the file if there are none.
-    """
-    content = _content_of(path)
-    return frozenset(content if isinstance(content, dict) else ())
-
-
-def _content_of(path: str | PathLike[str]) -> Any:
-    try:
-        if Path(path).stat().st_size > _LARGEST_FILE:
-            raise StabilizerError(f"{path}: over 1 MB is no camera file")
-        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise StabilizerError(f"{path}: cannot read camera file: {error.strerror}") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise StabilizerError(f"{path}: not a camera JSON file: {error}") from error
-
-
-def save_camera(
-    camera: Camera,
-    path: str | PathLike[str],
-    *,
-    unknown: Collection[str] = (),
-    standard_errors: Mapping[str, Any] | None = None,
-) -> None:
-    """Write a camera JSON file, see `camera_to_dict` for its keys.
-
-    Args:
-        unknown: keys to leave out, for they are only assumed (see `given_keys`).
-        standard_errors: by key: fx fy cx cy (px), readout_time (s), R_body_cam (rad about the
-            camera's axes) and coefficients of the lens by name; for the reader, not the program.
-    """
-    content = {k: v for k, v in camera_to_dict(camera).items() if k not in unknown}
-    if standard_errors is not None:
-        content["standard_errors"] = dict(standard_errors)
-    Path(path).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-
-
-def camera_to_dict(camera: Camera) -> dict[str, Any]:
-    """Return the camera as a JSON object.
-
-    Keys: width height fx fy cx cy (px), lens, coeffs, readout_time (s), readout_direction,
-    imu_orientation, R_body_cam (rows of a 3x3 rotation, only when it is not the identity).
-    """
-    content: dict[str, Any] = {
-        name: getattr(camera, name) for name in ("width", "height", "fx", "fy", "cx", "cy")
-    }
-    content |= {"lens": camera.lens.name, "coeffs": list(camera.lens.coeffs)}
-    content |= {
-        "readout_time": camera.readout_time,
-        "readout_direction": str(camera.readout_direction),
-        "imu_orientation": camera.imu_orientation,
-    }
-    if not np.array_equal(camera.R_body_cam, np.eye(3)):
-        content["R_body_cam"] = camera.R_body_cam.tolist()
-    return content
-
-
-def camera_from_dict(content: Any) -> Camera:
-    """Return the camera of a JSON object, see `camera_to_dict`.
-
-    Raises TypeError, ValueError or OverflowError that names the key that is missing, unknown or
-    wrong.
-    """
-    if not isinstance(content, dict):
-        raise TypeError(f"camera: expected a JSON object, got {type(content).__name__}")
-    missing = [key for key in _REQUIRED_KEYS if key not in content]
-    unknown = [key for key in content if key not in _REQUIRED_KEYS + _OPTIONAL_KEYS]
-    if missing or unknown:
-        facts = [f"misses {', '.join(missing)}"] if missing else []
-        facts += [f"has unknown keys {', '.join(unknown)}"] if unknown else []
-        known = ", ".join(_REQUIRED_KEYS + _OPTIONAL_KEYS)
-        raise ValueError(f"camera {' and '.join(facts)} (known: {known})")
-    return _camera_from(content)
-
-
-def _camera_from(content: dict[str, Any]) -> Camera:
-    width, height = content["width"], content["height"]
-    fields = {
-        key: content[key]
-        for key in ("readout_time", "readout_direction", "imu_orientation", "R_body_cam")
-        if key in content
-    }
-    for key, kind in (("imu_orientation", str), ("lens", str), ("coeffs", list)):
-        if not isinstance(content.get(key, kind()), kind):
-            name = {str: "text", list: "a list"}[kind]
-            raise TypeError(f"{key}: expected {name}, got {content[key]!r}")
-    return Camera(
-        width,
-        height,
-        content["fx"],
-        content["fy"],
-        content.get("cx", (number("width", width) - 1) / 2),
-        content.get("cy", (number("height", height) - 1) / 2),
-        lens=make_lens(content.get("lens", "pinhole"), tuple(content.get("coeffs", ()))),
-        **fields,
-    )
 
 
 def _direction(value: str) -> ReadoutDirection:
