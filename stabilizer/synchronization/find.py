@@ -55,7 +55,7 @@ from stabilizer.video import VideoInfo
 LOG = logging.getLogger(__name__)
 
 _MOST_POINTS = 16_000  # in the fine stage: more cost time and tell little
-_FEWEST_OF_PAIR = 15  # of which fewer points would hide how pairs disagree
+_FEWEST_OF_PAIR = 40  # of which fewer points hide how pairs disagree, and fake parallax
 _PARALLAX = 1.5  # ratio of errors from which translation is taken into account
 _MAYBE_PARALLAX = 1.4  # the same before the unknowns are fitted to it
 _ALIGNED = np.deg2rad(8.0)  # a mounting this near to a signed permutation is taken for one
