@@ -20,8 +20,9 @@ from stabilizer.synchronization.problem import NAMES, Problem
 
 _ASSUMED_HFOV = radians(65.0)
 _LATE = 0.006  # frame intervals that a codec shows weak texture late, by what was rendered
-_MISLED = {"readout_time": 3e-4, "focal": 0.06} | dict.fromkeys(NAMES[4:7], 0.01)
+_MISLED = {"readout_time": 5e-4, "focal": 0.06} | dict.fromkeys(NAMES[4:7], 0.01)
 """s, ratio, rad/s by which near scenes mislead, in which the camera's way is unknown as well."""
+_TURNED = 1e-3  # s: by how much they mislead one end of a clip against the other
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,10 @@ def found_result(
 def _stated_errors(problem: Problem, fine: FineSync) -> dict[str, float]:
     """Return standard errors by name: how points disagree, and what misleads all of them alike."""
     interval = float(np.median(problem.pairs.t_to - problem.pairs.t_from))
-    alike = {"delay": _LATE * interval} | (_MISLED if fine.epipolar else {})
+    alike = {"delay": _LATE * interval}
+    if fine.epipolar:
+        span = float(np.ptp(problem.pairs.t_to))
+        alike |= _MISLED | {"clock_skew": _TURNED / max(span, interval)}
     return {
         name: float(np.hypot(error, alike.get(name, 0.0))) if error > 0 else 0.0
         for name, error in zip(NAMES, fine.error, strict=True)
