@@ -1,5 +1,6 @@
 """Gyro logs of many makes in, `GyroLog` out: SI units, the log's own axes, the log's own clock."""
 
+import logging
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -10,6 +11,8 @@ from gyro_data.log import GyroLog
 from gyro_data.readers import table
 from gyro_data.readers.layout import HEAD_BYTES
 from gyro_data.readers.options import ReadOptions, parse_columns
+
+LOG = logging.getLogger(__name__)
 
 
 class Reader(Protocol):
@@ -35,21 +38,26 @@ def read(
     time_unit: str | None = None,
     rate_unit: str | None = None,
     columns: Mapping[str, str | int] | str | None = None,
+    attitude: str | None = None,
 ) -> GyroLog:
     """Read a gyro log of any known format.
 
     What the file leaves open can be said: `time_unit` ("s", "ms", "us", "ns"), `rate_unit`
-    ("rad/s", "deg/s") and `columns`, a mapping or a string such as "t=time,x=wx,y=wy,z=wz" (names,
-    or indices from 0; ax, ay, az may follow). Times keep the log's own origin, in float64 seconds,
-    which resolve 0.24 µs when counted since 1970. Raises ValueError for unknown units or roles,
-    GyroDataError when the file cannot be used.
+    ("rad/s", "deg/s", "mdeg/s" or the rad/s of one count), `columns`, a mapping or a string such as
+    "t=time,x=wx,y=wy,z=wz" (names, or indices from 0; ax, ay, az may follow; or qw, qx, qy, qz; or
+    roll, pitch, yaw) and `attitude`: whether quaternions are "body_to_world" or "world_to_body", or
+    in which order angles turn ("ZYX": yaw, pitch, roll). Times keep the log's own origin, in
+    float64 seconds, which resolve 0.24 µs when counted since 1970. Raises ValueError for unknown
+    units or roles, GyroDataError when the file cannot be used.
     """
-    options = ReadOptions(time_unit, rate_unit, parse_columns(columns))
+    options = ReadOptions(time_unit, rate_unit, parse_columns(columns), attitude)
     file = Path(path)
     head = _head(file)
     for reader in READERS:
         if reader.detect(file, head):
-            return reader.read(file, options)
+            log = reader.read(file, options)
+            LOG.info("%s: %s", file, "; ".join(f"{name}: {v}" for name, v in log.hints.items()))
+            return log
     known = ", ".join(f"{r.NAME} ({' '.join(r.EXTENSIONS)})" for r in READERS)
     raise GyroDataError(f"{file}: not a gyro log of a known format; the known ones are {known}")
 
