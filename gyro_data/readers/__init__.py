@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gyro_data.errors import GyroDataError
 from gyro_data.log import GyroLog
-from gyro_data.readers import table
+from gyro_data.readers import embedded, gcsv, gopro, table
 from gyro_data.readers.layout import HEAD_BYTES
 from gyro_data.readers.options import ReadOptions, parse_columns
 
@@ -28,7 +28,7 @@ class Reader(Protocol):
         """Read the file; raises GyroDataError when it cannot be used."""
 
 
-READERS: tuple[Reader, ...] = (table,)
+READERS: tuple[Reader, ...] = (gcsv, gopro, embedded, table)
 """Asked in this order; `table` takes any text and therefore comes last."""
 
 
@@ -60,6 +60,21 @@ def read(
             return log
     known = ", ".join(f"{r.NAME} ({' '.join(r.EXTENSIONS)})" for r in READERS)
     raise GyroDataError(f"{file}: not a gyro log of a known format; the known ones are {known}")
+
+
+def carries_telemetry(video: str | PathLike[str]) -> bool:
+    """Tell whether a video carries telemetry with a gyro that can be read here."""
+    file = Path(video)
+    head = _head(file)
+    for reader in (gopro, embedded):
+        if reader.detect(file, head):
+            try:
+                reader.read(file, ReadOptions())
+            except GyroDataError as error:
+                LOG.info("%s", error)
+            else:
+                return True
+    return False
 
 
 def _head(path: Path) -> bytes:

@@ -145,7 +145,7 @@ def _evenly(path: Path, t: Floats) -> Floats | None:
     if not moving.size:
         return None
     middle = float(np.median(moving))
-    tick = _tick_of(t, float(moving.min()))
+    tick = _tick_of(t) or float(moving.min())
     shared = 1.0 - (len(moving) + 1) / len(t)
     many = shared > _COARSE_SHARE and len(t) >= _LEAST_COARSE
     if many and tick > _COARSEST:
@@ -153,7 +153,8 @@ def _evenly(path: Path, t: Floats) -> Floats | None:
             f"{path}: {len(t)} rows have only {len(moving) + 1} different times, {tick:.3g} s "
             f"apart; the clock is too coarse, choose or export a finer one"
         )
-    rounded = len(t) >= _LEAST_COARSE and middle < _FINE * tick and np.ptp(moving) > 0.5 * tick
+    uneven = len(t) >= _LEAST_COARSE and float(np.ptp(moving)) > 0.5 * tick
+    rounded = uneven and middle < _FINE * (_tick_of(t) or 0.0)
     if not (many or rounded):
         return None
     result = t.copy()
@@ -165,13 +166,13 @@ def _evenly(path: Path, t: Floats) -> Floats | None:
     return result
 
 
-def _tick_of(t: Floats, finest: float) -> float:
-    """Return the decimal step, 10 µs to 1 s, that all stamps are multiples of, or `finest`."""
-    for tick in (1.0, 0.1, 0.01, 1e-3, 1e-4, 1e-5):
+def _tick_of(t: Floats) -> float | None:
+    """Return the decimal step, 100 µs to 1 s, that all stamps are whole multiples of, or None."""
+    for tick in (1.0, 0.1, 0.01, 1e-3, 1e-4):
         ticks = t / tick
         if np.abs(ticks - np.round(ticks)).max() < 0.01:
             return tick
-    return finest
+    return None
 
 
 def _even_stretch(t: Floats, tick: float, *, wandering: bool) -> Floats:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from stabilizer.cli.options import CameraOptions, Request, SyncOptions
 from stabilizer.cli.show import busy
 from stabilizer.cli.sync_text import camera_text, clock_text, delay_text
-from stabilizer.cli.values import described_camera, overrides, parsed_numbers
+from stabilizer.cli.values import described_camera, in_letters, overrides, parsed_numbers
 from stabilizer.errors import StabilizerError
+from stabilizer.orientations import AUTO
 
 if TYPE_CHECKING:
     from gyro_data import GyroLog
@@ -45,7 +46,7 @@ def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> 
     if request.sync_file is not None:
         return _saved(request.sync_file, info, request)
     if request.no_sync or (request.delay is not None and not request.refine):
-        return _given(info, request)
+        return _given(info, log, request)
     found, _ = found_sync(info, log, request, request, refine=request.refine)
     what = f"{info.path}: with {name}"
     remedy = " (--delay or --no-sync plans without)"
@@ -70,8 +71,10 @@ def found_sync(
 
     `refine`: the delay that is told is only where to look.
     """
+    from stabilizer.own_clock import on_own_clock, with_own_clock
     from stabilizer.synchronization import assumed_camera, synchronize
 
+    camera = in_letters(camera, info.rotation_deg)
     known = _known(camera, clocks)
     if refine:
         known = replace(known, delay=None, near=known.delay)
@@ -79,8 +82,10 @@ def found_sync(
         start = _described(camera, info).scaled_to(info.width, info.height)
     else:
         start = replace(assumed_camera(info.width, info.height), **overrides(camera))
+    if camera.imu_orientation != AUTO:
+        start, known = with_own_clock(log, start, known)
     with busy("synchronizing"):
-        return synchronize(info, log, start, known), known
+        return on_own_clock(synchronize(info, log, start, known), log), known
 
 
 def warn_of_assumed(found: "Synchronization") -> None:
@@ -96,14 +101,33 @@ def warn_of_clock(sync: "ClockSync") -> None:
         LOG.warning("the log's clock %s against the video's, which is followed", clock_text(sync))
 
 
-def _given(info: "VideoInfo", request: Request) -> Alignment:
+def _given(info: "VideoInfo", log: "GyroLog", request: Request) -> Alignment:
     from stabilizer.sync import ClockSync
 
+    request = in_letters(request, info.rotation_deg)
+    if request.imu_orientation == AUTO:
+        raise StabilizerError(
+            "--imu-orientation auto is found by looking at the clip; leave out --no-sync or --delay"
+        )
     camera = _described(request, info)
+    camera = replace(camera, imu_orientation=_axes_of(log, camera, request))
     if request.camera is None and request.readout is None:
         LOG.warning("no --readout is given: taken as 0, a global shutter; few cameras have one")
     drift = parsed_numbers("drift", request.drift or "0,0,0", 3)
     return Alignment(camera, ClockSync(request.delay or 0.0, request.clock_skew or 0.0), drift)
+
+
+def _axes_of(log: "GyroLog", camera: "Camera", request: Request) -> str:
+    """Return the letters that option, camera file or log tell, in this order."""
+    from stabilizer.synchronization import known_of
+
+    told = request.imu_orientation is not None
+    told = told or (request.camera is not None and known_of(request.camera).axes)
+    letters = log.hints.get("imu_orientation")
+    if told or letters is None:
+        return camera.imu_orientation
+    LOG.warning("no --imu-orientation is given: the log says %s", letters)
+    return letters
 
 
 def _saved(path: Path, info: "VideoInfo", request: Request) -> Alignment:
@@ -145,6 +169,7 @@ def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":
     if clocks.drift is not None:
         x, y, z = (number("drift", v) for v in parsed_numbers("drift", clocks.drift, 3))
         drift = (x, y, z)
+    told = camera.imu_orientation is not None
     in_file = known_of(camera.camera) if camera.camera is not None else Known()
     return Known(
         delay=clocks.delay,
@@ -152,5 +177,5 @@ def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":
         drift=drift,
         focal=any(given is not None for given in (camera.camera, camera.focal, camera.hfov)),
         readout=camera.readout is not None or in_file.readout,
-        axes=camera.imu_orientation is not None or in_file.axes,
+        axes=camera.imu_orientation != AUTO and (told or in_file.axes),
     )
