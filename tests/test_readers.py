@@ -17,7 +17,7 @@ LOG = "t,gx,gy,gz\n0.00,0.1,0.2,0.3\n0.01,0.1,0.2,0.3\n0.02,0.1,0.2,0.3\n"
 @pytest.mark.parametrize("reader", READERS, ids=lambda r: r.NAME)
 def test_every_reader_keeps_the_contract(reader, tmp_path: Path) -> None:
     assert reader.NAME
-    assert all(suffix.startswith(".") and suffix.islower() for suffix in reader.EXTENSIONS)
+    assert all(suffix.startswith(".") and suffix == suffix.lower() for suffix in reader.EXTENSIONS)
     assert not reader.detect(tmp_path / "log", b"\x00\x01\x02 no log of any kind")
 
 

@@ -12,6 +12,8 @@ from gyro_data.timestamps import TIME_UNITS
 GRAVITY = 9.80665
 SAME_MOTION = 0.98
 """Correlation above which two sets of rates tell the same motion."""
+LARGEST_NUMBER = 1e19
+"""Larger ones are no times, in whatever unit, and no readings of a sensor."""
 LEAST_ROWS = 10
 """Fewer rows do not show what a column is."""
 
@@ -167,6 +169,7 @@ def _keeps_its_length(values: Floats) -> bool:
 
 def _number(field: str) -> float:
     try:
-        return float(field.replace(",", "."))
+        number = float(field.replace(",", "."))
     except ValueError:
         return np.nan
+    return number if abs(number) < LARGEST_NUMBER else np.nan

@@ -37,8 +37,8 @@ def detect(path: Path, head: bytes) -> bool:
 
 def read(path: Path, options: ReadOptions) -> GyroLog:
     """Read the telemetry; raises GyroDataError without any, or without the package."""
-    parsed = _parsed(path)
-    samples = [s for s in parsed.normalized_imu() if s["gyro"] is not None]
+    parsed, every = _parsed(path)
+    samples = [s for s in every if s["gyro"] is not None]
     if len(samples) < 2:
         raise GyroDataError(f"{path}: {parsed.camera or 'its'} telemetry has no gyro")
     t, gyro = _series(samples, "gyro")
@@ -56,7 +56,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     } | ({"clock": "video"} if video else {})
     dropped = int(np.count_nonzero(~good))
     log = build_log(path, t[good], np.deg2rad(gyro[good]), hints, dropped_rows=dropped)
-    accel = _series([s for s in samples if s["accl"] is not None], "accl")
+    accel = _series([s for s in every if s["accl"] is not None], "accl")
     values = on_times(log.t, *accel)
     if values is None or not np.isfinite(values).all():
         return log
@@ -77,7 +77,8 @@ def _series(samples: list[dict[str, Any]], name: str) -> tuple[Floats, Floats]:
     return t, np.array([s[name] for s in samples], dtype=np.float64).reshape(-1, 3)
 
 
-def _parsed(path: Path) -> Any:
+def _parsed(path: Path) -> tuple[Any, list[dict[str, Any]]]:
+    """Return what telemetry-parser made of the file, and its samples."""
     try:
         package = importlib.import_module(PACKAGE)
     except ImportError as error:
@@ -86,7 +87,8 @@ def _parsed(path: Path) -> Any:
             f"installed; {how_to_install()}"
         ) from error
     try:
-        return package.Parser(str(path))
+        parsed = package.Parser(str(path))
+        return parsed, list(parsed.normalized_imu())
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # Rust's panics are no Exceptions

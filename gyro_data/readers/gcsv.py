@@ -15,7 +15,8 @@ from gyro_data.log import GyroLog
 from gyro_data.readers.columns import RATES, Columns, Source, find_columns
 from gyro_data.readers.layout import Fields, Layout, decode, find_layout, is_text
 from gyro_data.readers.options import ReadOptions
-from gyro_data.readers.table import read_columns, refuse_large
+from gyro_data.readers.size import refuse_large
+from gyro_data.readers.table import read_columns
 from gyro_data.readers.words import GYRO, is_time, triples
 
 NAME = "gcsv"

@@ -71,8 +71,8 @@ class Layout:
 
     def label(self, column: int) -> str:
         """Return a column's name with its unit, if this stands on a line of its own; "" without."""
-        name = self.names[column] if self.names else ""
-        return f"{name} {self.units[column]}" if self.units else name
+        name = self.names[column] if column < len(self.names) else ""
+        return f"{name} {self.units[column]}" if column < len(self.units) else name
 
     @property
     def labels(self) -> Fields:

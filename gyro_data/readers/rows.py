@@ -14,14 +14,15 @@ from numpy.typing import NDArray
 from gyro_data.checks import Bools, Floats
 from gyro_data.errors import GyroDataError
 from gyro_data.readers.columns import Columns, Source
-from gyro_data.readers.layout import LONGEST_LINE, Layout
+from gyro_data.readers.content import LARGEST_NUMBER
+from gyro_data.readers.layout import Layout
+from gyro_data.readers.size import MAX_ROWS, too_many_rows
 
 LOG = logging.getLogger(__name__)
 
-MAX_ROWS = 20_000_000
-"""More are 14 hours at 400 Hz: no log of a clip."""
 _CHUNK_ROWS = 1 << 18
-_CHUNK_BYTES = 1 << 24
+_LARGEST_VALUE = 1e9
+"""Larger numbers are none of a sensor, in whatever unit."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +47,6 @@ class Rows:
     """How many rows were of other sensors."""
 
 
-def refuse_long_lines(path: Path) -> None:
-    """Raise GyroDataError where a line is too long for a table's, before anything is parsed."""
-    line, begun = 1, 0
-    with path.open("rb") as file:
-        at = 0
-        while chunk := file.read(_CHUNK_BYTES):
-            data = np.frombuffer(chunk, dtype=np.uint8)
-            ends = np.flatnonzero((data == 10) | (data == 13)) + at
-            at += len(chunk)
-            edges = np.concatenate([[begun], ends, [] if len(ends) else [at]])
-            longest = int(np.argmax(np.diff(edges)))
-            if edges[longest + 1] - edges[longest] > LONGEST_LINE:
-                raise GyroDataError(
-                    f"{path}: line {line + longest} is longer than {LONGEST_LINE} characters; "
-                    f"no row of a table is"
-                )
-            line, begun = line + len(ends), int(ends[-1]) if len(ends) else begun
-
-
 def load_rows(path: Path, layout: Layout, columns: Columns) -> Rows:
     """Return the readings of the motion sensor and of the accelerometer from whole rows.
 
@@ -75,9 +57,7 @@ def load_rows(path: Path, layout: Layout, columns: Columns) -> Rows:
     for frame in _frames(path, layout, columns):
         n_rows += len(frame)
         if n_rows > MAX_ROWS:
-            raise GyroDataError(
-                f"{path}: more than {MAX_ROWS} rows; cut the log to the length of the video"
-            )
+            raise too_many_rows(path)
         own = _own_rows(frame, columns, columns.motion)
         others += int(np.count_nonzero(~own))
         whole = own & frame[columns.width(layout)].isna().to_numpy()
@@ -115,8 +95,8 @@ def _readings(frame: pd.DataFrame, t: int, source: Source, rows: Bools) -> tuple
     ticks = part[t]
     values = np.stack([_floats(part[c]) for c in source.columns], axis=-1)
     number = _floats(ticks)
-    timed = np.isfinite(number) if _is_numeric(number) else _has_text(ticks)
-    whole = np.isfinite(values).all(axis=1) & timed
+    timed = np.abs(number) < LARGEST_NUMBER if _is_numeric(number) else _has_text(ticks)
+    whole = (np.abs(values) < _LARGEST_VALUE).all(axis=1) & timed
     kept = rows.copy()
     kept[rows] = whole
     return Readings(_ticks(ticks[whole], number[whole]), values[whole]), kept

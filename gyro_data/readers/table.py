@@ -37,6 +37,7 @@ from gyro_data.readers.repair import (
     refuse_bad_rows,
     told_repairs,
 )
+from gyro_data.readers.size import refuse_large
 from gyro_data.readers.times import si_times
 from gyro_data.readers.units import Hints, si_accelerations, si_angles, si_rates
 from gyro_data.readers.words import ACCEL, NAMELESS, triples
@@ -48,7 +49,6 @@ LOG = logging.getLogger(__name__)
 
 NAME = "table"
 EXTENSIONS: tuple[str, ...] = (".csv", ".tsv", ".txt", ".log", ".dat")
-MAX_BYTES = 2 * 1024**3
 OTHER_SENSOR_FILE = re.compile(r"accel|magnet|gravity|orientation|quaternion", re.IGNORECASE)
 
 
@@ -73,15 +73,6 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     layout = _layout(path, options)
     columns = find_columns(path, layout, options)
     return read_columns(path, layout, columns, options)
-
-
-def refuse_large(path: Path) -> None:
-    """Raise GyroDataError for what is too large for a log, or has a line too long for a table."""
-    from gyro_data.readers.rows import refuse_long_lines
-
-    if path.stat().st_size > MAX_BYTES:
-        raise GyroDataError(f"{path}: larger than 2 GB; cut the log to the length of the video")
-    refuse_long_lines(path)
 
 
 def read_columns(path: Path, layout: Layout, columns: Columns, options: ReadOptions) -> GyroLog:

@@ -19,6 +19,8 @@ _EPOCH_YEARS = (1.0e9, 4.2e9)
 """s since 1970: the years 2001 to 2103."""
 _POSSIBLE_RATES = (0.5, 60_000.0)
 """Hz; a unit that the header names is believed within."""
+_YEARS = (1970, 2200)
+_MOST_DAYS = 1000
 _DAY = 86_400 * 10**9
 _CLOCK_TIME = re.compile(r"\d{1,3}:\d{1,2}(:\d{1,2})?([.,:]\d*)?")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -118,13 +120,15 @@ def _text_times(path: Path, text: NDArray[Any]) -> tuple[NDArray[np.int64], Bool
     if iso:
         stamps = words.str.replace("/", "-").str.replace(",", ".")
         times = pd.to_datetime(stamps, format="ISO8601", utc=True, errors="coerce")
-        elapsed = times.dt.tz_localize(None) - pd.Timestamp(0)
+        times = times.where((times.dt.year > _YEARS[0]) & (times.dt.year < _YEARS[1]))
+        elapsed = times.dt.tz_localize(None).dt.as_unit("ns") - pd.Timestamp(0)
     else:
         clock = words.str.split(r"[ T]", regex=True).str[-1].str.replace(",", ".")
         clock = clock.str.replace(r"^(\d+:\d+:\d+):", r"\1.", regex=True)
         if clock.str.count(":").median() == 1:
             clock = "0:" + clock
         elapsed = pd.to_timedelta(clock, errors="coerce")
+        elapsed = elapsed.where(elapsed.abs() < pd.Timedelta(days=_MOST_DAYS))
     good = elapsed.notna().to_numpy()
     if (not iso and not _CLOCK_TIME.search(first)) or good.mean() < 0.5:
         raise GyroDataError(

@@ -167,7 +167,10 @@ def _step_of(column: Floats) -> float | None:
     apart = np.diff(values)
     apart = apart[apart > 0.2 * np.median(apart)]  # the same count, rounded twice
     guess = float(np.percentile(apart, 10))
-    guess = float(np.median(apart[np.abs(apart / guess - 1) < 0.4]))
+    near = apart[np.abs(apart / guess - 1) < 0.4]
+    if not near.size:
+        return None
+    guess = float(np.median(near))
     counts = np.cumsum(np.concatenate([[0.0], np.round(np.diff(values) / guess)]))
     if counts[-1] < 8:
         return None
