@@ -6,7 +6,10 @@ it turns every camera's into; GoPro's own track is read without it.
 
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -77,6 +80,18 @@ def _series(samples: list[dict[str, Any]], name: str) -> tuple[Floats, Floats]:
     return t, np.array([s[name] for s in samples], dtype=np.float64).reshape(-1, 3)
 
 
+@contextmanager
+def _alone(path: Path) -> Iterator[Path]:
+    """Give the file in a folder of its own: telemetry-parser would read a .gcsv beside it."""
+    with TemporaryDirectory() as folder:
+        link = Path(folder) / path.name
+        try:
+            link.symlink_to(path.resolve())
+        except OSError:  # where links need rights
+            link = path
+        yield link
+
+
 def _parsed(path: Path) -> tuple[Any, list[dict[str, Any]]]:
     """Return what telemetry-parser made of the file, and its samples."""
     try:
@@ -87,8 +102,9 @@ def _parsed(path: Path) -> tuple[Any, list[dict[str, Any]]]:
             f"installed; {how_to_install()}"
         ) from error
     try:
-        parsed = package.Parser(str(path))
-        return parsed, list(parsed.normalized_imu())
+        with _alone(path) as file:
+            parsed = package.Parser(str(file))
+            return parsed, list(parsed.normalized_imu())
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # Rust's panics are no Exceptions

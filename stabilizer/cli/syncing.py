@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 from stabilizer.cli.options import CameraOptions, Request, SyncOptions
 from stabilizer.cli.show import busy
 from stabilizer.cli.sync_text import camera_text, clock_text, delay_text
-from stabilizer.cli.values import described_camera, in_letters, overrides, parsed_numbers
+from stabilizer.cli.values import (
+    described_camera,
+    in_letters,
+    overrides,
+    parsed_numbers,
+    wants_auto,
+)
 from stabilizer.errors import StabilizerError
-from stabilizer.orientations import AUTO
 
 if TYPE_CHECKING:
     from gyro_data import GyroLog
@@ -82,7 +87,7 @@ def found_sync(
         start = _described(camera, info).scaled_to(info.width, info.height)
     else:
         start = replace(assumed_camera(info.width, info.height), **overrides(camera))
-    if camera.imu_orientation != AUTO:
+    if not wants_auto(camera):
         start, known = with_own_clock(log, start, known)
     with busy("synchronizing"):
         return on_own_clock(synchronize(info, log, start, known), log), known
@@ -105,7 +110,7 @@ def _given(info: "VideoInfo", log: "GyroLog", request: Request) -> Alignment:
     from stabilizer.sync import ClockSync
 
     request = in_letters(request, info.rotation_deg)
-    if request.imu_orientation == AUTO:
+    if wants_auto(request):
         raise StabilizerError(
             "--imu-orientation auto is found by looking at the clip; leave out --no-sync or --delay"
         )
@@ -177,5 +182,5 @@ def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":
         drift=drift,
         focal=any(given is not None for given in (camera.camera, camera.focal, camera.hfov)),
         readout=camera.readout is not None or in_file.readout,
-        axes=camera.imu_orientation != AUTO and (told or in_file.axes),
+        axes=not wants_auto(camera) and (told or in_file.axes),
     )

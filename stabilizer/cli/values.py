@@ -128,6 +128,13 @@ def in_letters(options: OneCamera, rotation_deg: int) -> OneCamera:
     return replace(options, imu_orientation=letters or AUTO)
 
 
+def wants_auto(options: CameraOptions) -> bool:
+    """Tell whether --imu-orientation asks for the axes that the clip tells."""
+    from stabilizer.orientations import AUTO
+
+    return options.imu_orientation == AUTO
+
+
 def overrides(options: CameraOptions) -> dict[str, Any]:
     """Return the camera's fields that options give directly."""
     from stabilizer.orientations import AUTO
