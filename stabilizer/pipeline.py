@@ -21,8 +21,10 @@ from stabilizer.camera import Camera, load_camera
 from stabilizer.crop import ZoomRange
 from stabilizer.errors import StabilizerError
 from stabilizer.filters import ImageFilter
+from stabilizer.log_file import find_log
 from stabilizer.optimal import Optimal
 from stabilizer.output_lens import output_camera
+from stabilizer.own_clock import on_own_clock, with_own_clock
 from stabilizer.path import camera_path
 from stabilizer.plan import Plan
 from stabilizer.remap import chosen_backend, warp_frame
@@ -115,7 +117,7 @@ def make_plan(
 
 def plan_video(
     video: AnyPath | VideoInfo,
-    log: AnyPath | GyroLog,
+    log: AnyPath | GyroLog | None = None,
     *,
     camera: Camera | AnyPath | None = None,
     sync: ClockSync | None = None,
@@ -126,7 +128,8 @@ def plan_video(
     """Decide how the frames of a video file are warped by its gyro log.
 
     Args:
-        video, log: files, or what was read of them already (`probe`, `gyro_data.read`).
+        video, log: files, or what was read of them already (`probe`, `gyro_data.read`). Without a
+            log that inside the video is taken, or that beside it, see `stabilizer.log_file`.
         camera: a `Camera` or a camera file; scaled to the video if only the size differs.
         sync: the log's clock against the video's. None: found by looking at the clip, with the
             drift and with what is not told of the camera.
@@ -136,6 +139,8 @@ def plan_video(
     Raises SyncRefused if the log is not found to be that of the clip.
     """
     info = video if isinstance(video, VideoInfo) else probe(video)
+    if log is None:
+        log = find_log(info.path)
     samples = log if isinstance(log, GyroLog) else gyro_data.read(log)
     times = _frame_times_between(info, start, end)
     if sync is None:
@@ -197,7 +202,7 @@ def render(
 
 def stabilize(
     video: AnyPath | VideoInfo,
-    log: AnyPath | GyroLog,
+    log: AnyPath | GyroLog | None,
     output: AnyPath,
     *,
     camera: Camera | AnyPath | None = None,
@@ -217,7 +222,7 @@ def stabilize(
     the plan. Raises ValueError, StabilizerError or GyroDataError, `output` untouched.
     """
     info = video if isinstance(video, VideoInfo) else probe(video)
-    inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
+    inputs = [info.path] if isinstance(log, GyroLog) or log is None else [info.path, log]
     check_output(output, inputs=inputs, overwrite=overwrite)
     backend = chosen_backend(backend)
     plan = plan_video(info, log, camera=camera, sync=sync, start=start, end=end, **choices)
@@ -265,7 +270,8 @@ def _synchronized(
     if "drift" in choices:
         x, y, z = read_only("drift", choices["drift"], (3,)).tolist()
         known = replace(known, drift=(x, y, z))
-    found = synchronize(info, log, start, known)
+    start, known = with_own_clock(log, start, known)
+    found = on_own_clock(synchronize(info, log, start, known), log)
     accept(found.verdict, info.path, strict=choices.get("strict", False))
     return found
 

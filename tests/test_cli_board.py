@@ -130,7 +130,7 @@ def test_a_clip_without_the_board_is_told(clip, tmp_path) -> None:
         (["--chessboard", "6x4", "--strict"], ["a board tells of the lens alone", "--strict"]),
         (["--chessboard", "6x4", "--plot", "a.pdf"], ["a.pdf", ".png"]),
         (["--lens", "fisheye"], ["no board is given; leave out --lens"]),
-        ([], ["give the gyro log behind the video, or --chessboard or --charuco"]),
+        ([], ["give its gyro log", "or give --chessboard or --charuco"]),
         (["log.csv", "--chessboard", "6x4"], ["leave out LOG"]),
         (["log.csv", "--plot", "a.png"], ["no board is given; leave out --plot"]),
     ],

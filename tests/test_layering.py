@@ -13,18 +13,18 @@ ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 ORDER = {
     "gyro_data": "lazy errors checks axes log quaternions orientation timestamps readers "
-    "conditioning integration gravity",
-    "stabilizer": "errors new_files archive lens camera sync path convolution warp interior_point "
-    "border output_lens crop optimal smoothing plan plan_file motion_table video filters remap "
-    "flow tracks boards synchronization sync_file quality facts simulate report pipeline cli "
-    "__main__",
+    "conditioning integration gravity writers",
+    "stabilizer": "errors new_files archive orientations log_file lens camera sync path "
+    "convolution warp interior_point border output_lens crop optimal smoothing plan plan_file "
+    "motion_table video filters remap flow tracks boards synchronization own_clock sync_file "
+    "quality facts simulate report pipeline cli __main__",
 }
 ALLOWED = {  # package: where it may be imported
-    "av": "video",
+    "av": "video readers",
     "cv2": "convolution warp remap flow boards simulate",
     "numba": "remap",
     "llvmlite": "remap",
-    "pandas": "readers motion_table",
+    "pandas": "readers writers motion_table",
     "yaml": "camera",
     "typer": "cli",
     "rich": "cli",

@@ -147,7 +147,7 @@ def test_decimal_commas(tmp_path: Path, separator: str) -> None:
 @pytest.mark.parametrize(
     ("names", "scale", "source"),
     [
-        (("ax", "ay", "az"), 1.0, "assumed"),
+        (("ax", "ay", "az"), 9.80665, "gravity"),  # as long as 1 g, whatever they are in
         (("acc_x [g]", "acc_y [g]", "acc_z [g]"), 9.80665, "header"),
         (
             ("accelerometer_x [m/s^2]", "accelerometer_y [m/s^2]", "accelerometer_z [m/s^2]"),
@@ -174,34 +174,34 @@ def test_a_log_without_accelerations_has_none(tmp_path: Path) -> None:
     assert read(write(tmp_path / "log.csv", text)).accel is None
 
 
-def test_accelerations_that_most_rows_lack_are_left_out(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    sparse = ["0.1" if i % 2 else "" for i in range(len(T))]
+def test_accelerations_of_other_instants_are_interpolated(tmp_path: Path) -> None:
+    sparse = [f"{9.8 + 0.01 * i:.2f}" if i % 2 else "" for i in range(len(T))]
     cells = [*columns(), sparse, sparse, sparse]
     text = table(("t", "gx", "gy", "gz", "ax", "ay", "az"), ",", tuple(range(7)), cells)
     log = read(write(tmp_path / "log.csv", text))
     assert_is_the_known_log(log)
-    assert log.accel is None
-    assert "lack accelerations" in caplog.text
+    np.testing.assert_allclose(log.accel[1:, 0], 9.8 + 0.01 * np.arange(1, 40), atol=1e-9)
+    assert log.hints["accel_times"] == "interpolated to the gyro's"
+    assert "dropped_rows" not in log.hints
 
 
-def test_a_row_that_lacks_only_its_acceleration_is_dropped(tmp_path: Path) -> None:
-    cells = [*columns(), *([["0.5"] * 40] * 2), ["0.5"] * 30 + ["-"] + ["0.5"] * 9]
-    text = table(("t", "gx", "gy", "gz", "ax", "ay", "az"), ",", tuple(range(7)), cells)
+def test_counts_of_an_accelerometer_are_scaled_by_gravity(tmp_path: Path) -> None:
+    accel = [["60"] * 40, ["8"] * 40, ["2047"] * 40]
+    text = table(("t", "gx", "gy", "gz", "ax", "ay", "az"), ",", tuple(range(7)), columns() + accel)
     log = read(write(tmp_path / "log.csv", text))
-    np.testing.assert_allclose(log.t, np.delete(T, 30), atol=1e-9)
-    np.testing.assert_array_equal(log.accel, np.full((39, 3), 0.5))
-    assert log.hints["dropped_rows"] == "1"
+    assert np.linalg.norm(log.accel[0]) == pytest.approx(9.80665)
+    assert log.hints["accel_unit"] == "counts, 2048 per g"
 
 
 def test_decisions_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     path = write(tmp_path / "log.csv", table(STYLES["short"], ",", ORDERS["txyz"], columns("ms")))
-    assert_is_the_known_log(read(path))
-    assert "250 Hz in ms" in caplog.text
-    assert "taken as rad/s" in caplog.text
-    assert caplog.text.count(str(path)) == 2
+    log = read(path)
+    assert_is_the_known_log(log)
+    assert "250 Hz in ms" in log.hints["time_unit_why"]
+    for name, conclusion in log.hints.items():
+        assert f"{name}: {conclusion}" in caplog.text
+    assert caplog.text.count(str(path)) == 1
 
 
 # Real logs: the first lines of recordings by a GoPro HERO5 (gpmf-parser's karma sample,
@@ -269,7 +269,13 @@ BY_INDEX = "t=3,x=0,y=1,z=2"
         ),
         (GYRO_APP, {}, 1631000000.001886, 0.002426, [-0.018018, -0.12293, 0.133897]),
         (BLACKBOX, {}, 55.158008, 0.000125, np.deg2rad([0, 3, 3])),
-        (OPENCAMERA, {}, 691166.767933511, 0.002426, [1.8405248, -1.7660676, 0.49335796]),
+        (
+            OPENCAMERA,
+            {"rate_unit": "rad/s"},
+            691166.767933511,
+            0.002426,
+            [1.8405248, -1.7660676, 0.49335796],
+        ),
         (XIAOMI, {"columns": BY_INDEX}, 4328040.426741, 0.002426, [0.003973, 0.038338, 0.014778]),
         (
             PIXEL,
@@ -289,7 +295,7 @@ def test_real_logs(
     assert np.median(np.diff(log.t)) == pytest.approx(interval, abs=1e-6)
     np.testing.assert_allclose(log.gyro[0], gyro0, atol=1e-12)
     assert len(log.t) == len(text.splitlines()) - (not text[0].isdigit())
-    assert log.accel is None
+    assert (log.accel is None) == ("acc" not in text)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +375,7 @@ def test_accelerations_can_be_asked_for(tmp_path: Path) -> None:
     cells = columns() + columns()[1:]
     path = write(tmp_path / "log.csv", table(names, ",", tuple(range(7)), cells))
     log = read(path, columns="t=0,x=1,y=2,z=3,ax=u,ay=v,az=w")
-    np.testing.assert_array_equal(log.accel, log.gyro)
+    np.testing.assert_allclose(log.accel, 9.80665 * log.gyro)  # about as long as 1 g
     assert read(path, columns="t=0,x=1,y=2,z=3").accel is None
 
 
@@ -391,15 +397,23 @@ def test_a_column_that_is_not_there_is_refused_with_what_is(tmp_path: Path, wron
     [
         ("time,a,b,c", "no gyro columns; columns found: time, a, b, c; name them with columns"),
         ("time,mag_x,mag_y,mag_z", "no gyro columns"),
-        ("time,roll,pitch,yaw", "no gyro columns"),
-        ("time,ax,ay,az", "no gyro columns"),
-        ("time,gx [mdps],gy [mdps],gz [mdps]", "no gyro columns"),  # a unit that is not known here
+        ("time,roll,pitch,yaw", "roll, pitch and yaw up to 1 may be radians or degrees"),
+        ("time,roll (deg),pitch (deg),yaw (deg)", "in which order. Give attitude .* ZYX is an"),
+        ("time,ax,ay,az", "accelerations alone, which do not tell how the camera turned"),
+        (
+            "time,q0,q1,q2,q3",
+            "numbered, .* columns='t=time,qw=q0,qx=q1,qy=q2,qz=q3'",
+        ),
+        ("time,gx [rpm],gy [rpm],gz [rpm]", "no gyro columns"),  # a unit that is not known here
         ("time,gx,gy,gw", "no gyro columns"),
         ("frame,gx,gy,gz", "no time column; columns found: frame, gx, gy, gz"),
         ("time,x,y,z,w", "may belong to another sensor"),  # a quaternion
-        ("sensor,time,x,y,z", "may belong to another sensor"),  # rows of many sensors
         (
-            "t,gyro_x,gyro_y,gyro_z,wx,wy,wz",
+            "sensor,time,x,y,z",
+            "no rows of a gyro: column 'sensor' is 12.00",
+        ),  # rows of many sensors
+        (
+            "t,gyro_x,gyro_y,gyro_z,wz,wx,wy",
             "which are the rates, gyro_x, gyro_y, gyro_z or wx, wy",
         ),
         ("t,gx [rad/s],gy [deg/s],gz [rad/s]", "units of .* differ"),
@@ -443,12 +457,31 @@ def test_the_unit_of_a_10_hz_clock_is_not_guessed(tmp_path: Path) -> None:
     assert read(path, time_unit="s").sample_rate == pytest.approx(10)
 
 
-def test_rates_too_fast_for_rad_per_s_are_not_taken_as_such(tmp_path: Path) -> None:
+def test_rates_too_fast_for_rad_per_s_are_deg_per_s(tmp_path: Path) -> None:
     cells = columns("s", "deg/s")
     path = write(tmp_path / "log.csv", table(STYLES["short"], ",", ORDERS["txyz"], cells))
-    with pytest.raises(GyroDataError, match="too fast for rad/s; give rate_unit"):
+    log = read(path)
+    assert_is_the_known_log(log)
+    assert log.hints["rate_unit_from"] == "size"
+
+
+def test_rates_that_may_be_either_are_not_guessed(tmp_path: Path) -> None:
+    cells = [columns()[0], *([f"{9 * v:.9f}" for v in axis] for axis in NOISY.T)]
+    path = write(tmp_path / "log.csv", table(STYLES["short"], ",", ORDERS["txyz"], cells))
+    with pytest.raises(GyroDataError, match=r"rms of 1.* may be rad/s or deg/s; give rate_unit"):
         read(path)
-    assert_is_the_known_log(read(path, rate_unit="deg/s"))
+    for unit, scale in (("rad/s", 9.0), ("deg/s", np.pi / 20), ("0.01", 0.09)):
+        np.testing.assert_allclose(read(path, rate_unit=unit).gyro, NOISY * scale, atol=1e-8)
+
+
+def test_a_header_that_the_numbers_belie_is_refused(tmp_path: Path) -> None:
+    names = ("t [s]", "gx [rad/s]", "gy [rad/s]", "gz [rad/s]")
+    path = write(tmp_path / "a.csv", table(names, ",", ORDERS["txyz"], columns("s", "deg/s")))
+    with pytest.raises(GyroDataError, match=r"the header says rad/s, and .* is too fast for that"):
+        read(path)
+    path = write(tmp_path / "b.csv", table(names, ",", ORDERS["txyz"], columns("us")))
+    with pytest.raises(GyroDataError, match=r"'t \[s\]' is in s, which would be 0.00025 samples"):
+        read(path)
 
 
 @pytest.mark.parametrize(
@@ -457,8 +490,12 @@ def test_rates_too_fast_for_rad_per_s_are_not_taken_as_such(tmp_path: Path) -> N
         ("t,gx,gy,gz\n", r"a header \(t, gx, gy, gz\) but no rows"),
         ("t,gx,gy,gz\n0.1,1,2,3\n", "1 usable rows of 1, at least 2 are needed"),
         ("t,gx,gy,gz\n0.1,1,2,3\n0.1,1,2,3\n0.1,1,2,3\n", "all rows have the same time"),
-        ("t_s,gx,gy,gz\n" + "0.1,1,2,3\n" * 3, "3 rows have only 1 different times"),
-        ("time,gx,gy,gz\n12:00:01.5,1,2,3\n12:00:01.6,1,2,3\n", "holds '12:00:01.5', not numbers"),
+        ("t_s,gx,gy,gz\n" + "0.1,1,2,3\n" * 3, "all rows have the same time"),
+        (
+            "t_s,gx,gy,gz\n" + "0.1,1,2,3\n0.1,1,2,4\n0.1,1,2,5\n0.12,1,2,3\n0.12,1,2,4",
+            "too coarse",
+        ),
+        ("time,gx,gy,gz\n1 past noon,1,2,3\n2 past noon,1,2,3\n", "holds '1 past noon', not num"),
         ('t,gx,gy,gz\n0.1,1,2,3\n0.11,"1,2,3\n0.12,1,2,3\n', "is a quote left open"),
         ("t,gx,gy,gz\n" + "0.1,1,2,3,4\n0.2,1,2,3,4\n", "0 usable rows of 2"),
     ],
@@ -520,7 +557,8 @@ def test_rows_of_the_same_time_become_their_mean(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     rows = ["0.000,1,2,3", "0.004,1,2,3", "0.004,3,2,7", "0.008,1,2,3", "0.004,2,2,2"]
-    log = read(write(tmp_path / "log.csv", "t,gx,gy,gz\n" + "\n".join(rows)))
+    path = write(tmp_path / "log.csv", "t,gx,gy,gz\n" + "\n".join(rows))
+    log = read(path, rate_unit="rad/s")
     np.testing.assert_allclose(log.t, [0, 0.004, 0.008])
     np.testing.assert_allclose(log.gyro, [[1, 2, 3], [2, 2, 4], [1, 2, 3]])
     assert log.hints["repeated_times"] == "3"

@@ -1,102 +1,119 @@
-"""Which column of a table is what: told by the header, by the caller, or by the numbers."""
+"""Which column of a table is what: told by the caller, by the header, or by the numbers."""
 
-import re
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from gyro_data.checks import Floats
 from gyro_data.errors import GyroDataError
+from gyro_data.readers.content import SAME_MOTION, clocks, first_clock, same_motion, sample_of
 from gyro_data.readers.layout import Layout, is_number
-from gyro_data.readers.options import ACCEL_ROLES, REQUIRED_ROLES
+from gyro_data.readers.options import (
+    ACCEL_ROLES,
+    ANGLE_ROLES,
+    QUATERNION_ROLES,
+    REQUIRED_ROLES,
+    ReadOptions,
+)
+from gyro_data.readers.words import (
+    ACCEL,
+    ACCEL_ROWS,
+    GYRO,
+    GYRO_FIRST,
+    GYRO_UNCALIBRATED,
+    NAMELESS,
+    NUMBERED,
+    TIME_UNIT_WORDS,
+    angles,
+    is_other_sensor,
+    is_selector,
+    is_time,
+    numbered_quaternions,
+    quaternions,
+    sensor_rows,
+    triples,
+    turn_rates,
+    unit_of,
+)
 
 EXAMPLE = "columns='t=time,x=gyro_x,y=gyro_y,z=gyro_z'"
-
-# Names are compared as lower-case words: "gyroX [rad/s]" is "gyro x rad s" (see `_words`).
-TIME_UNIT_WORDS = {
-    "s": r"s|secs?|seconds?",
-    "ms": r"cts|(?:t|time|timestamp)?(?:ms|msecs?|millis?|milliseconds?)",  # GoPro's cts is in ms
-    "us": r"(?:t|time|timestamp)?(?:us|usecs?|micros?|microseconds?)",
-    "ns": r"(?:t|time|timestamp)?(?:ns|nsecs?|nanos?|nanoseconds?)",
-}
-RATE_UNIT_WORDS = {
-    "rad/s": r"rad(?:ian)?s?(?: per)? ?s(?:ec|econd)?(?: 1)?|radps",
-    "deg/s": r"deg(?:ree)?s?(?: per)? ?s(?:ec|econd)?(?: 1)?|dps|gyro adc [012]",  # Betaflight's
-}
-ACCEL_UNIT_WORDS = {"m/s^2": r"m s 2|m s2|m s s|ms2|mps2", "g": r"g"}
-
-_T_UNIT = "|".join(TIME_UNIT_WORDS.values())
-_RATE_UNIT = "|".join(RATE_UNIT_WORDS.values())
-_ACCEL_UNIT = "|".join(ACCEL_UNIT_WORDS.values())
-_GYRO = (
-    r"(?:imu )?(?:g|w|w rs s|omega|gyr|gyro|gyroscope|gyro adc|gyro rotation"
-    r"|(?:motion )?rotation rate|ang(?:ular)? (?:vel(?:ocity)?|rate|speed))"
-)
-_ACCEL = r"(?:imu )?(?:a|a rs s|acc|accel|accelerometer|acceleration)"
+_MANY_NAMES = 40
+RATES, QUATERNION, ANGLES = "rates", "quaternion", "angles"
+ROLES = {RATES: REQUIRED_ROLES[1:], QUATERNION: QUATERNION_ROLES, ANGLES: ANGLE_ROLES}
 
 
-def _sensor_axis(sensor: str, unit: str) -> re.Pattern[str]:
-    """Match "sensor axis", with a unit in the middle or at the end, or a bare axis with a unit."""
-    return re.compile(
-        rf"(?P<sensor>{sensor})(?: (?:{unit}))? ?(?P<axis>[xyz0-3])(?: axis)?(?: (?:{unit}))?"
-        rf"|(?P<bare>[xyz])(?: axis)? (?:{unit})"
-    )
+@dataclass(frozen=True)
+class Source:
+    """One sensor's columns, and which rows are its own."""
 
-
-TIME = re.compile(
-    r"(?:(?:sensor|sampling|sample|system|log|unix|elapsed|boot) )?"
-    r"(?:t|ts|times?|time ?stamps?|elapsed|epoch|uptime)(?: since \w+)?(?: in)?"
-    rf"(?: (?:{_T_UNIT}))?|(?:{_T_UNIT})(?: elapsed)?"
-)
-GYRO = _sensor_axis(_GYRO, _RATE_UNIT)
-ACCEL = _sensor_axis(_ACCEL, _ACCEL_UNIT)
-NAMELESS = re.compile(r"(?P<sensor>)(?P<axis>)(?P<bare>[xyz])")
-OTHER_SENSOR = re.compile(
-    r"\b(?:w|q[wxyz]|quat\w*|mag\w*|gravity|roll|pitch|yaw|azimuth|lat|lon|latitude|longitude|position"
-    r"|sensor|type|name|topic)\b"
-)
-"""Beside such a column, x, y, z need not be rates: a quaternion, or rows of several sensors."""
+    columns: tuple[int, ...]
+    rows: str | None = None
+    """What the selector column says in the sensor's rows; None: all rows are its own."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where the quantities stand in a row."""
+    """Where the quantities stand in a table."""
 
-    index: Mapping[str, int]
-    """Column index of t, x, y, z and perhaps ax, ay, az."""
-    named: bool
+    t: int
+    kind: str
+    """RATES, QUATERNION (w, x, y, z) or ANGLES (roll, pitch, yaw)."""
+    motion: Source
+    accel: Source | None = None
+    selector: int | None = None
+    """The column that tells the sensor of a row, where there is one."""
+    named: bool = True
     """Whether the header or the caller calls x, y, z rates; else they may be another sensor's."""
+    told_by: str = "header"
+    """"header", "option" or "numbers"."""
 
-    def describe(self, layout: Layout, roles: Iterable[str]) -> str:
-        """Write down the columns of some roles as the option `columns` takes them."""
+    @property
+    def used(self) -> list[int]:
+        """All columns that are used, in ascending order."""
+        accel = self.accel.columns if self.accel else ()
+        selector = () if self.selector is None else (self.selector,)
+        return sorted({self.t, *self.motion.columns, *accel, *selector})
+
+    def width(self, layout: Layout) -> int:
+        """How many columns a row may have: the table's, or what the sensor's own rows have."""
+        return max(layout.width, *(i + 1 for i in self.used))
+
+    def describe(self, layout: Layout) -> str:
+        """Write the columns down as the option `columns` takes them."""
+        roles = dict(zip(ROLES[self.kind], self.motion.columns, strict=True))
+        if self.accel and self.accel.rows is None:
+            roles |= zip(ACCEL_ROLES, self.accel.columns, strict=True)
         shown = layout.names or range(layout.width)
-        return ",".join(f"{role}={shown[self.index[role]]}" for role in roles)
+        return ",".join(f"{r}={shown[i]}" for r, i in {"t": self.t, **roles}.items())
 
 
-def unit_of(label: str, words: Mapping[str, str]) -> str | None:
-    """Return the unit that a column's label names, or None."""
-    text = _words(label)
-    for unit, pattern in words.items():
-        if re.search(rf"(?:^| )(?:{pattern})(?: |$)", text):
-            return unit
-    return None
+def names_motion(labels: Sequence[str]) -> bool:
+    """Tell whether a line of labels is the header of a table of rates or of an attitude."""
+    return any(map(is_time, labels)) and bool(
+        _rate_columns(labels)
+        or triples(labels, NAMELESS)
+        or triples(labels, ACCEL)
+        or quaternions(labels)
+        or angles(labels)
+        or (any(map(is_selector, labels)) and triples(labels, NUMBERED))
+    )
 
 
-def names_rates(labels: Sequence[str]) -> bool:
-    """Tell whether a line of labels is the header of a gyro table."""
-    return any(map(_is_time, labels)) and bool(_triples(labels, GYRO) or _triples(labels, NAMELESS))
+def find_columns(path: Path, layout: Layout, options: ReadOptions) -> Columns:
+    """Return the columns as the caller asks, else as the header says, else as the numbers do."""
+    if options.columns is not None:
+        return _columns_by_request(path, layout, options.columns)
+    if layout.names:
+        return _columns_by_name(path, layout)
+    return _columns_by_content(path, layout)
 
 
-def is_requested(wanted: Mapping[str, str], names: Sequence[str]) -> bool:
+def is_requested(wanted: Sequence[str], names: Sequence[str]) -> bool:
     """Tell whether a line of names has all that the caller asks for by name."""
-    asked = {name.casefold() for name in wanted.values() if not name.isdecimal()}
+    asked = {name.casefold() for name in wanted if not name.isdecimal()}
     return bool(asked) and asked <= {name.casefold() for name in names}
 
 
-def columns_by_request(path: Path, layout: Layout, wanted: Mapping[str, str]) -> Columns:
+def _columns_by_request(path: Path, layout: Layout, wanted: Mapping[str, str]) -> Columns:
     """Find the columns that the caller names, or counts from 0."""
     names = {name.casefold(): i for i, name in reversed(list(enumerate(layout.names)))}
     index = {}
@@ -107,106 +124,168 @@ def columns_by_request(path: Path, layout: Layout, wanted: Mapping[str, str]) ->
         index[role] = place
     if len(set(index.values())) < len(index):
         raise GyroDataError(f"{path}: columns names one column twice; {_found(layout)}")
-    return Columns(index, named=True)
+    kind = next(kind for kind, roles in ROLES.items() if roles[0] in index)
+    motion = Source(tuple(index[role] for role in ROLES[kind]))
+    accel = Source(tuple(index[role] for role in ACCEL_ROLES)) if "ax" in index else None
+    return Columns(index["t"], kind, motion, accel, told_by="option")
 
 
-def columns_by_name(path: Path, layout: Layout) -> Columns:
+def _columns_by_name(path: Path, layout: Layout) -> Columns:
     """Find the columns by the meaning of their labels; rates need a name or no rival."""
-    named = _triples(layout.labels, GYRO)
-    triples = named or _triples(layout.labels, NAMELESS)
-    if not triples:
-        raise GyroDataError(
-            f"{path}: no gyro columns; {_found(layout)}; name them with columns, such as {EXAMPLE}"
+    labels = layout.labels
+    named = _rate_columns(labels)
+    if not named and (selector := _selector(layout)) is not None:
+        return _columns_by_row_names(path, layout, selector)
+    accel = triples(labels, ACCEL)
+    found_accel = Source(accel[0]) if accel else None
+    if rates := named or _nameless_rates(path, layout):
+        t = _time_column(path, layout)
+        return Columns(
+            t, RATES, Source(_one_of(path, layout, rates)), found_accel, named=bool(named)
         )
-    if len(triples) > 1:
-        sets = " or ".join(", ".join(layout.names[i] for i in triple) for triple in triples)
-        raise GyroDataError(f"{path}: which are the rates, {sets}? Choose with {EXAMPLE}")
-    if not named and any(map(_is_other_sensor, layout.labels)):
+    if attitude := quaternions(labels):
+        return Columns(_time_column(path, layout), QUATERNION, Source(attitude[0]), found_accel)
+    if turned := angles(labels):
+        return Columns(_time_column(path, layout), ANGLES, Source(turned), found_accel)
+    raise GyroDataError(f"{path}: {_why_no_rates(labels)}; {_found(layout)}; {_remedy(labels)}")
+
+
+def _rate_columns(labels: Sequence[str]) -> list[tuple[int, int, int]]:
+    return triples(labels, GYRO) or turn_rates(labels)
+
+
+def _nameless_rates(path: Path, layout: Layout) -> list[tuple[int, int, int]]:
+    """Return columns x, y, z that no sensor's name stands at, unless another's may be meant."""
+    found = triples(layout.labels, NAMELESS)
+    rivals = [label for label in layout.labels if is_other_sensor(label)]
+    if found and quaternions(layout.labels) and all(v in {"w", "W"} for v in rivals):
+        return []  # w, x, y, z
+    if found and rivals:
         raise GyroDataError(
             f"{path}: x, y, z may belong to another sensor; {_found(layout)}; "
             f"if they are rates, say so with columns='t=time,x=x,y=y,z=z'"
         )
-    index = {"t": _time_column(path, layout)} | dict(zip("xyz", triples[0], strict=True))
-    accel = _triples(layout.labels, ACCEL)
-    if len(accel) == 1:
-        index |= zip(ACCEL_ROLES, accel[0], strict=True)
-    return Columns(index, named=bool(named))
+    return found
 
 
-def columns_by_content(path: Path, layout: Layout) -> Columns:
-    """Tell time from rates in a table of four columns without a header.
+def _one_of(path: Path, layout: Layout, sets: list[tuple[int, int, int]]) -> tuple[int, int, int]:
+    """Return the one set of rates, or the first of several that say the same but for a bias."""
+    sample = sample_of(layout)
+    if all(same_motion(sample[:, sets[0]], sample[:, other]) for other in sets[1:]):
+        return sets[0]
+    shown = " or ".join(", ".join(layout.names[i] for i in triple) for triple in sets)
+    raise GyroDataError(
+        f"{path}: which are the rates, {shown}? They differ by more than a bias (correlation "
+        f"under {SAME_MOTION}); choose with {EXAMPLE}"
+    )
 
-    Time is the one column that never falls and does more than count rows; ten rows must show it.
-    """
-    rows = [row for row in layout.rows if len(row) == layout.width and all(map(is_number, row))]
-    numbers = np.array([[float(f.replace(",", ".")) for f in row] for row in rows])
-    numbers = numbers[np.isfinite(numbers).all(axis=-1)]
-    enough = len(numbers) >= 10 and layout.width == 4
-    rising = [i for i in range(4) if _never_falls(numbers[:, i])] if enough else []
-    if len(rising) != 1 or not _is_clock(numbers[:, rising[0]]):
+
+def _selector(layout: Layout) -> int | None:
+    """Return the column that names the sensor of each row, where several sensors share columns."""
+    if not (triples(layout.labels, NAMELESS) or triples(layout.labels, NUMBERED)):
+        return None
+    labelled = (i for i, label in enumerate(layout.labels) if is_selector(label))
+    return next(labelled, _column_of_words(layout))
+
+
+def _columns_by_row_names(path: Path, layout: Layout, selector: int) -> Columns:
+    """Find the rows of the gyro, and perhaps the accelerometer, among those of many sensors."""
+    gyro, accel = _sensors_by_row(path, layout, selector)
+    axes = (triples(layout.labels, NAMELESS) or triples(layout.labels, NUMBERED))[0]
+    return Columns(
+        _time_column(path, layout),
+        RATES,
+        Source(axes, gyro),
+        None if accel is None else Source(axes, accel),
+        selector,
+    )
+
+
+def _sensors_by_row(path: Path, layout: Layout, selector: int) -> tuple[str, str | None]:
+    """Return what the gyro's rows are called, and the accelerometer's; refuse rows of no gyro."""
+    values = list(dict.fromkeys(row[selector] for row in layout.rows if len(row) > selector))
+    gyro = sensor_rows(values, GYRO_FIRST, GYRO_UNCALIBRATED)
+    if gyro is None:
+        name = layout.label(selector) or str(selector)
+        raise GyroDataError(
+            f"{path}: no rows of a gyro: column {name!r} is {', '.join(values[:12])}; give the "
+            f"gyro's log, or name its columns, such as {EXAMPLE}"
+        )
+    return gyro, sensor_rows(values, ACCEL_ROWS)
+
+
+def _columns_by_content(path: Path, layout: Layout) -> Columns:
+    """Tell time from rates in a table without a header."""
+    selector = _column_of_words(layout)
+    rows, gyro, accel = layout.rows, None, None
+    if selector is not None:
+        gyro, accel = _sensors_by_row(path, layout, selector)
+        rows = tuple(row for row in rows if len(row) > selector and row[selector] == gyro)
+    found = clocks(sample_of(layout, rows))
+    t = first_clock(found)
+    if t is None or found.rates is None:
+        first = rows[0] if rows else ()
         raise GyroDataError(
             f"{path}: no header, and the numbers do not tell which of {layout.width} columns are "
-            f"time and rates; say it with columns, counting from 0, such as "
-            f"columns='t=0,x=1,y=2,z=3' (first row: {', '.join(layout.rows[0])})"
+            f"time and rates ({found.why}); say it with columns, counting from 0, such as "
+            f"columns='t=0,x=1,y=2,z=3' (first row: {', '.join(first)})"
         )
-    rates = [i for i in range(4) if i not in rising]
-    return Columns(dict(zip(REQUIRED_ROLES, rising + rates, strict=True)), named=False)
+    beside = None if found.accel is None else Source(found.accel)
+    if accel is not None:
+        beside = Source(found.rates, accel)
+    return Columns(
+        t,
+        RATES,
+        Source(found.rates, gyro),
+        beside,
+        selector,
+        named=gyro is not None,
+        told_by="numbers",
+    )
 
 
-def _words(label: str) -> str:
-    """Write a label as lower-case words: "gyroX [°/s]" as "gyro x deg s"."""
-    text = unicodedata.normalize("NFKC", label).replace("μ", "u").replace("°", " deg ")
-    text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text).lower()
-    return re.sub(r"[^a-z0-9]+", " ", text).strip()
-
-
-def _is_time(label: str) -> bool:
-    return TIME.fullmatch(_words(label)) is not None
-
-
-def _is_other_sensor(label: str) -> bool:
-    return OTHER_SENSOR.search(_words(label)) is not None and not _is_time(label)
-
-
-def _triples(labels: Sequence[str], pattern: re.Pattern[str]) -> list[tuple[int, int, int]]:
-    """Return the columns of x, y, z of every sensor that `pattern` finds complete."""
-    sensors: dict[str, dict[str, int]] = {}
-    for i, label in enumerate(labels):
-        if found := pattern.fullmatch(_words(label)):
-            axes = sensors.setdefault(found["sensor"] or "", {})
-            axes[found["axis"] or found["bare"]] = i
-    return [
-        (axes[x], axes[y], axes[z])
-        for axes in sensors.values()
-        for x, y, z in ("xyz", "012", "123")
-        if set(axes) == {x, y, z}
-    ]
+def _column_of_words(layout: Layout) -> int | None:
+    """Return the first column of several words that come again and again: names of sensors."""
+    for column in range(max(map(len, layout.rows))):
+        words = [row[column] for row in layout.rows if len(row) > column]
+        if 1 < len(set(words)) < min(_MANY_NAMES, len(words)) and not any(map(is_number, words)):
+            return column
+    return None
 
 
 def _time_column(path: Path, layout: Layout) -> int:
-    """Choose among the times: numbers before text, a stated unit before none, left before right."""
-    times = [i for i, label in enumerate(layout.labels) if _is_time(label)]
+    """Choose among the times: numbers before text, a running clock, a stated unit, the left one."""
+    times = [i for i, label in enumerate(layout.labels) if is_time(label)]
     if not times:
         raise GyroDataError(f"{path}: no time column; {_found(layout)}; name it with {EXAMPLE}")
-    row = layout.rows[0]
-    numeric = [i for i in times if i < len(row) and is_number(row[i])]
-    if not numeric:
-        example = row[times[0]] if times[0] < len(row) else ""
-        raise GyroDataError(
-            f"{path}: the time column {layout.names[times[0]]!r} holds {example!r}, not numbers; "
-            f"name another with {EXAMPLE}"
+    sample = sample_of(layout)
+    numeric = [i for i in times if any(i < len(r) and is_number(r[i]) for r in layout.rows[:9])]
+    running = set(clocks(sample, numeric).candidates)
+
+    def rank(i: int) -> tuple[bool, bool, bool]:
+        return (
+            i not in numeric,
+            i not in running,
+            unit_of(layout.labels[i], TIME_UNIT_WORDS) is None,
         )
-    return min(numeric, key=lambda i: unit_of(layout.labels[i], TIME_UNIT_WORDS) is None)
+
+    return min(times, key=rank)
 
 
-def _never_falls(column: Floats) -> bool:
-    return bool((np.diff(column) >= 0).all() and column[0] < column[-1])
+def _why_no_rates(labels: Sequence[str]) -> str:
+    if triples(labels, ACCEL):
+        return "accelerations alone, which do not tell how the camera turned"
+    if numbered_quaternions(labels):
+        return "a quaternion whose components are numbered, not named"
+    return "no gyro columns"
 
 
-def _is_clock(column: Floats) -> bool:
-    """Tell a clock from a row number and from a frame number, which mostly stays."""
-    steps = np.diff(column)
-    return bool(np.mean(steps > 0) >= 0.5 and not (steps == 1).all())
+def _remedy(labels: Sequence[str]) -> str:
+    if triples(labels, ACCEL):
+        return "give the gyro's log"
+    if numbered_quaternions(labels):
+        return "say which is which with columns='t=time,qw=q0,qx=q1,qy=q2,qz=q3'"
+    return f"name them with columns, such as {EXAMPLE}"
 
 
 def _found(layout: Layout) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from gyro_data.errors import GyroDataError
-from stabilizer.cli import calibrate, info, plan, simulate, stabilize, sync
+from stabilizer.cli import calibrate, convert, info, plan, simulate, stabilize, sync
 from stabilizer.cli.grouping import grouped
 from stabilizer.errors import StabilizerError, SyncRefused
 
@@ -35,6 +35,7 @@ for command in (
     sync.sync,
     calibrate.calibrate,
     info.info,
+    convert.convert,
     simulate.simulate,
 ):
     app.command()(grouped(command))

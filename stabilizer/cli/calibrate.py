@@ -9,6 +9,7 @@ from stabilizer.cli.calibrate_board import calibrate_by_board
 from stabilizer.cli.options import (
     BoardOptions,
     CameraOptions,
+    Log,
     Overwrite,
     SyncOptions,
     TableOptions,
@@ -33,9 +34,7 @@ def calibrate(
     from_camera: CameraOptions,
     clocks: SyncOptions,
     table: TableOptions,
-    log: Annotated[
-        Path | None, typer.Argument(help="Its gyro log; none with a board.", show_default=False)
-    ] = None,
+    log: Log = None,
     overwrite: Overwrite = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a result of low confidence too.")
@@ -60,8 +59,17 @@ def calibrate(
         return
     _refuse(told(board), "no board is given")
     if log is None:
-        raise StabilizerError("give the gyro log behind the video, or --chessboard or --charuco")
+        log = _found_log(video)
     _calibrate_by_log(video, log, output, from_camera, clocks, table, strict=strict)
+
+
+def _found_log(video: Path) -> Path:
+    from stabilizer.log_file import find_log
+
+    try:
+        return find_log(video)
+    except StabilizerError as error:
+        raise StabilizerError(f"{error}; or give --chessboard or --charuco") from error
 
 
 def save_found(found: "Synchronization", path: Path) -> None:

@@ -1,16 +1,19 @@
 """`stabilizer info`: what a video, a gyro log or a camera file is."""
 
 import json
+import logging
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from stabilizer.cli.options import TableOptions
+from stabilizer.cli.planning import read_log
 from stabilizer.cli.show import print_table
 from stabilizer.errors import StabilizerError
 
 _CAMERA_SUFFIXES = (".json", ".yaml", ".yml")
+LOG = logging.getLogger(__name__)
 
 
 def info(
@@ -25,17 +28,12 @@ def info(
         from stabilizer.camera import read_camera
 
         facts = camera_facts(read_camera(file))
-    elif _is_text(file):
-        import gyro_data
-
-        log = gyro_data.read(
-            file, time_unit=table.time_unit, rate_unit=table.rate_unit, columns=table.columns
-        )
-        facts = log_facts(log)
+    elif not _is_video(file):
+        facts = log_facts(read_log(file, table))
     else:
         from stabilizer.video import probe
 
-        facts = video_facts(probe(file))
+        facts = video_facts(probe(file)) | {"telemetry": _telemetry(file, table)}
     if as_json:
         print(json.dumps(facts, indent=2))
     else:
@@ -49,8 +47,27 @@ def _is_camera(file: Path) -> bool:
     return file.suffix.lower() in _CAMERA_SUFFIXES and is_camera(file)
 
 
+def _telemetry(file: Path, table: TableOptions) -> dict[str, Any] | None:
+    """Return the facts of the log inside a video, None if there is none to be read."""
+    from gyro_data import GyroDataError
+    from stabilizer.facts import log_facts
+
+    try:
+        return log_facts(read_log(file, table))
+    except GyroDataError as error:
+        LOG.info("%s", error)
+        return None
+
+
+def _is_video(file: Path) -> bool:
+    """Tell a video from a log, which may be a flight log of bytes."""
+    from gyro_data.readers.embedded import FLIGHT_LOGS
+
+    return not _is_text(file) and file.suffix.lower() not in FLIGHT_LOGS
+
+
 def _is_text(file: Path) -> bool:
-    """Tell a log from a video."""
+    """Tell text from bytes."""
     from gyro_data.readers.layout import HEAD_BYTES, is_text
 
     try:

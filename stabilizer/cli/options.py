@@ -13,7 +13,21 @@ REFINE = "refine"
 """What --sync takes instead of a file."""
 
 Video = Annotated[Path, typer.Argument(help="The shaky video.", show_default=False)]
-Log = Annotated[Path, typer.Argument(help="Its gyro log.", show_default=False)]
+Log = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Its gyro log; none: what is inside the video, or beside it by its name.",
+        show_default=False,
+    ),
+]
+ImuOrientation = Annotated[
+    str | None,
+    typer.Option(
+        help="Log axes that feed camera x (right), y (down), z (forward); lower case: negated: "
+        "XYZ, yXz. Or android-landscape, ios-portrait, gopro, ardupilot, …; or auto: found.",
+        rich_help_panel=_IN_CAMERA,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -55,14 +69,7 @@ class CameraOptions:
             rich_help_panel=_IN_CAMERA,
         ),
     ] = None
-    imu_orientation: Annotated[
-        str | None,
-        typer.Option(
-            help="Log axes that feed camera x (right), y (down), z (forward); lower case: negated. "
-            "E.g. XYZ, yXz.",
-            rich_help_panel=_IN_CAMERA,
-        ),
-    ] = None
+    imu_orientation: ImuOrientation = None
 
 
 @dataclass(frozen=True)
@@ -121,12 +128,25 @@ class TableOptions:
     ] = None
     rate_unit: Annotated[
         str | None,
-        typer.Option(help="Unit of the log's rates: rad/s, deg/s.", rich_help_panel=_IN_LOG),
+        typer.Option(
+            help="Unit of the log's rates: rad/s, deg/s, mdeg/s, or the rad/s of one count.",
+            rich_help_panel=_IN_LOG,
+        ),
     ] = None
     columns: Annotated[
         str | None,
         typer.Option(
-            help="Columns by name or number from 0: t=time,x=gx,y=gy,z=gz.", rich_help_panel=_IN_LOG
+            help="Columns by name or number from 0: t=time,x=gx,y=gy,z=gz; or qw, qx, qy, qz; or "
+            "roll, pitch, yaw.",
+            rich_help_panel=_IN_LOG,
+        ),
+    ] = None
+    attitude: Annotated[
+        str | None,
+        typer.Option(
+            help="What an attitude is: body_to_world or world_to_body; or the order in which yaw "
+            "(Z), pitch (Y) and roll (X) turn, e.g. ZYX.",
+            rich_help_panel=_IN_LOG,
         ),
     ] = None
 

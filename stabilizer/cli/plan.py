@@ -7,17 +7,19 @@ from stabilizer.cli.show import summary
 
 def plan(
     video: Video,
-    log: Log,
     request: Request,
     files: PlanFiles,
+    log: Log = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Plan how VIDEO is stabilized by its gyro LOG, without doing it.
 
     stabilizer plan walk.mp4 walk.csv --camera walk.camera.json --plot walk.png --save-plan walk.npz
     """
+    from stabilizer.log_file import find_log
     from stabilizer.video import probe
 
+    log = log or find_log(video)
     inputs = [path for path in (video, log, request.camera, request.sync_file) if path is not None]
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
     made = made_plan(probe(video), log, request)

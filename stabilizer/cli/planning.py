@@ -58,7 +58,11 @@ def read_log(log: Path, table: TableOptions) -> "GyroLog":
     import gyro_data
 
     return gyro_data.read(
-        log, time_unit=table.time_unit, rate_unit=table.rate_unit, columns=table.columns
+        log,
+        time_unit=table.time_unit,
+        rate_unit=table.rate_unit,
+        columns=table.columns,
+        attitude=table.attitude,
     )
 
 

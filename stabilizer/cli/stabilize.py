@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stabilizer.cli.options import Overwrite, PictureOptions, PlanFiles, Request, Video
+from stabilizer.cli.options import Log, Overwrite, PictureOptions, PlanFiles, Request, Video
 from stabilizer.cli.planning import (
     MadePlan,
     check_plan_files,
@@ -29,9 +29,7 @@ def stabilize(
     request: Request,
     pictures: PictureOptions,
     files: PlanFiles,
-    log: Annotated[
-        Path | None, typer.Argument(help="Its gyro log; none with --plan.", show_default=False)
-    ] = None,
+    log: Log = None,
     plan_file: Annotated[
         Path | None,
         typer.Option("--plan", help="A plan made before, instead of LOG and all its options."),
@@ -86,11 +84,11 @@ def stabilize(
 
 
 def _plan(info: "VideoInfo", log: Path | None, file: Path | None, request: Request) -> MadePlan:
-    """Return the plan of the file, or that of the log; both or none are refused."""
+    """Return the plan of the file, or that of the log; both are refused."""
+    from stabilizer.log_file import find_log
+
     if file is None:
-        if log is None:
-            raise StabilizerError("give the gyro log behind the video, or a plan by --plan")
-        return made_plan(info, log, request)
+        return made_plan(info, log or find_log(info.path), request)
     unneeded = ["LOG"] * (log is not None) + request.given
     if unneeded:
         raise StabilizerError(f"{file}: a plan decides everything; leave out {', '.join(unneeded)}")

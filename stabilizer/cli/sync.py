@@ -22,10 +22,10 @@ from stabilizer.cli.syncing import found_sync, warn_of_clock
 
 def sync(
     video: Video,
-    log: Log,
     from_camera: CameraOptions,
     clocks: SyncOptions,
     table: TableOptions,
+    log: Log = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write the result, for --sync: .json."),
@@ -46,10 +46,12 @@ def sync(
 
     stabilizer sync walk.mp4 walk.csv --camera walk.camera.json -o walk.sync.json
     """
+    from stabilizer.log_file import find_log
     from stabilizer.sync_file import SavedSync, save_sync, sync_to_dict
     from stabilizer.synchronization import accept
     from stabilizer.video import probe
 
+    log = log or find_log(video)
     inputs = [path for path in (video, log, from_camera.camera) if path is not None]
     _check_files(output, plot, inputs=inputs, overwrite=overwrite)
     samples = read_log(log, table)

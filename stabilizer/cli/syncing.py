@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from stabilizer.cli.options import CameraOptions, Request, SyncOptions
 from stabilizer.cli.show import busy
 from stabilizer.cli.sync_text import camera_text, clock_text, delay_text
-from stabilizer.cli.values import described_mode, overrides, parsed_numbers
+from stabilizer.cli.values import (
+    described_mode,
+    in_letters,
+    overrides,
+    parsed_numbers,
+    wants_auto,
+)
 from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
@@ -45,7 +51,7 @@ def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> 
     if request.sync_file is not None:
         return _saved(request.sync_file, info, request)
     if request.no_sync or (request.delay is not None and not request.refine):
-        return _given(info, request)
+        return _given(info, log, request)
     found, _ = found_sync(info, log, request, request, refine=request.refine)
     what = f"{info.path}: with {name}"
     remedy = " (--delay or --no-sync plans without)"
@@ -70,8 +76,10 @@ def found_sync(
 
     `refine`: the delay that is told is only where to look.
     """
+    from stabilizer.own_clock import on_own_clock, with_own_clock
     from stabilizer.synchronization import assumed_camera, synchronize
 
+    camera = in_letters(camera, info.rotation_deg)
     known = _known(camera, clocks)
     if refine:
         known = replace(known, delay=None, near=known.delay)
@@ -79,8 +87,10 @@ def found_sync(
         start = _described(camera, info).usable
     else:
         start = replace(assumed_camera(info.width, info.height), **overrides(camera))
+    if not wants_auto(camera):
+        start, known = with_own_clock(log, start, known)
     with busy("synchronizing"):
-        return synchronize(info, log, start, known), known
+        return on_own_clock(synchronize(info, log, start, known), log), known
 
 
 def warn_of_assumed(found: "Synchronization") -> None:
@@ -96,16 +106,32 @@ def warn_of_clock(sync: "ClockSync") -> None:
         LOG.warning("the log's clock %s against the video's, which is followed", clock_text(sync))
 
 
-def _given(info: "VideoInfo", request: Request) -> Alignment:
+def _given(info: "VideoInfo", log: "GyroLog", request: Request) -> Alignment:
     from stabilizer.sync import ClockSync
 
+    request = in_letters(request, info.rotation_deg)
+    if wants_auto(request):
+        raise StabilizerError(
+            "--imu-orientation auto is found by looking at the clip; leave out --no-sync or --delay"
+        )
     mode = _described(request, info)
+    camera = replace(mode.usable, imu_orientation=_axes_of(log, mode, request))
     if request.readout is None and "readout_time" not in mode.given:
         LOG.warning("no --readout is given: taken as 0, a global shutter; few cameras have one")
     drift = parsed_numbers("drift", request.drift or "0,0,0", 3)
     delay = mode.delay if request.delay is None else request.delay
     sync = ClockSync(delay or 0.0, request.clock_skew or 0.0)
-    return Alignment(mode.usable, sync, drift)
+    return Alignment(camera, sync, drift)
+
+
+def _axes_of(log: "GyroLog", mode: "CameraMode", request: Request) -> str:
+    """Return the letters that option, camera file or log tell, in this order."""
+    told = request.imu_orientation is not None or {"imu_orientation", "R_body_cam"} & mode.given
+    letters = log.hints.get("imu_orientation")
+    if told or letters is None:
+        return mode.usable.imu_orientation
+    LOG.warning("no --imu-orientation is given: the log says %s", letters)
+    return letters
 
 
 def _saved(path: Path, info: "VideoInfo", request: Request) -> Alignment:
@@ -151,6 +177,7 @@ def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":
     if clocks.drift is not None:
         x, y, z = (number("drift", v) for v in parsed_numbers("drift", clocks.drift, 3))
         drift = (x, y, z)
+    told = camera.imu_orientation is not None
     in_file = known_of(camera.camera) if camera.camera is not None else Known()
     return Known(
         delay=clocks.delay,
@@ -158,5 +185,5 @@ def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":
         drift=drift,
         focal=any(given is not None for given in (camera.camera, camera.focal, camera.hfov)),
         readout=camera.readout is not None or in_file.readout,
-        axes=camera.imu_orientation is not None or in_file.axes,
+        axes=not wants_auto(camera) and (told or in_file.axes),
     )

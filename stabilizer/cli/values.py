@@ -1,7 +1,7 @@
 """From the text of options to the values that the library takes."""
 
 from math import radians
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stabilizer.cli.options import CameraOptions, PlanOptions
 from stabilizer.errors import StabilizerError
@@ -9,6 +9,8 @@ from stabilizer.errors import StabilizerError
 if TYPE_CHECKING:
     from stabilizer.camera import Camera, CameraMode
     from stabilizer.smoothing import Smoother
+
+OneCamera = TypeVar("OneCamera", bound=CameraOptions)
 
 _OTHER_NAMES = {"smoothness": ("time_constant",), "weights": ("axis_weights",)}
 """What smoothers call an option."""
@@ -126,11 +128,35 @@ def _camera_of_view(options: CameraOptions, size: tuple[int, int]) -> "Camera":
     return Camera.from_hfov(*size, radians(degrees))
 
 
+def in_letters(options: OneCamera, rotation_deg: int) -> OneCamera:
+    """Return the options with a preset of --imu-orientation as letters, "auto" as it is.
+
+    A player turns the stored picture by `rotation_deg`, see `stabilizer.orientations`.
+    """
+    from dataclasses import replace
+
+    from stabilizer.orientations import AUTO, letters_of
+
+    if options.imu_orientation is None:
+        return options
+    letters = letters_of(options.imu_orientation, rotation_deg=rotation_deg)
+    return replace(options, imu_orientation=letters or AUTO)
+
+
+def wants_auto(options: CameraOptions) -> bool:
+    """Tell whether --imu-orientation asks for the axes that the clip tells."""
+    from stabilizer.orientations import AUTO
+
+    return options.imu_orientation == AUTO
+
+
 def overrides(options: CameraOptions) -> dict[str, Any]:
     """Return the camera's fields that options give directly."""
+    from stabilizer.orientations import AUTO
+
     given = {
         "readout_time": options.readout,
         "readout_direction": options.readout_direction,
         "imu_orientation": options.imu_orientation,
     }
-    return {name: value for name, value in given.items() if value is not None}
+    return {name: value for name, value in given.items() if value not in (None, AUTO)}
