@@ -5,6 +5,7 @@ This file composes; the mathematics is in the modules that it calls.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from os import PathLike
 from typing import TypedDict, Unpack
@@ -20,7 +21,8 @@ from stabilizer.border import BorderCheck
 from stabilizer.camera import Camera, load_camera
 from stabilizer.crop import ZoomRange
 from stabilizer.errors import StabilizerError
-from stabilizer.filters import ImageFilter
+from stabilizer.filters import ImageFilter, filtered_into
+from stabilizer.frame_loop import overlapped, thread_count
 from stabilizer.optimal import Optimal
 from stabilizer.path import camera_path
 from stabilizer.plan import Plan
@@ -148,6 +150,7 @@ def render(
     filters: Sequence[ImageFilter] = (),
     encoding: Encoding = Encoding(),  # noqa: B008 (frozen)
     backend: str = "auto",
+    threads: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
@@ -157,10 +160,12 @@ def render(
         filters: applied to each warped frame, see `stabilizer.filters`.
         encoding: codec, quality and speed.
         backend: what warps, see `stabilizer.remap.chosen_backend`.
+        threads: so many frames are warped and filtered at a time, while others are decoded and
+            encoded; None: one for two processors.
 
     Raises ValueError or StabilizerError, `output` untouched.
     """
-    backend = chosen_backend(backend)
+    backend, threads = chosen_backend(backend), thread_count(threads)
     info = video if isinstance(video, VideoInfo) else probe(video)
     start, end = _range_of(plan, info)
     writer = VideoWriter(
@@ -172,11 +177,18 @@ def render(
         end=end,
         overwrite=overwrite,
     )
-    with VideoReader(info.path, start=start, end=end) as reader, writer:
+
+    def rendered(frame: Frame) -> Frame:
+        return _rendered(frame, plan, info, writer.new_frame(frame.pts), filters, backend)
+
+    with (
+        VideoReader(info.path, start=start, end=end) as reader,
+        writer,
+        closing(overlapped(reader, rendered, threads=threads)) as steady,
+    ):
         n_done = 0
-        for n_done, frame in enumerate(reader, start=1):
-            out = writer.new_frame(frame.pts)
-            writer.write(_rendered(frame, plan, info, out, filters, backend))
+        for n_done, frame in enumerate(steady, start=1):
+            writer.write(frame)
             if progress is not None:
                 progress(n_done, len(plan.frame_times))
     if n_done < len(plan.frame_times):
@@ -200,6 +212,7 @@ def stabilize(
     filters: Sequence[ImageFilter] = (),
     encoding: Encoding = Encoding(),  # noqa: B008 (frozen)
     backend: str = "auto",
+    threads: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     **choices: Unpack[Choices],
@@ -212,7 +225,7 @@ def stabilize(
     info = video if isinstance(video, VideoInfo) else probe(video)
     inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
     check_output(output, inputs=inputs, overwrite=overwrite)
-    backend = chosen_backend(backend)
+    backend, threads = chosen_backend(backend), thread_count(threads)
     plan = plan_video(info, log, camera=camera, sync=sync, start=start, end=end, **choices)
     render(
         info,
@@ -221,6 +234,7 @@ def stabilize(
         filters=filters,
         encoding=encoding,
         backend=backend,
+        threads=threads,
         overwrite=overwrite,
         progress=progress,
     )
@@ -233,16 +247,23 @@ def frames(
     *,
     filters: Sequence[ImageFilter] = (),
     backend: str = "auto",
+    threads: int | None = None,
 ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    """Yield the stabilized frames of the plan as (t in s, RGB image (H, W, 3)), one at a time."""
-    backend = chosen_backend(backend)
+    """Yield the stabilized frames of the plan as (t in s, RGB image (H, W, 3)), one at a time.
+
+    `filters`, `backend` and `threads` as for `render`: the next frames are made meanwhile.
+    """
+    backend, threads = chosen_backend(backend), thread_count(threads)
     info = probe(video)
     first, last = plan.frame_times[[0, -1]]
+
+    def pictured(frame: Frame) -> tuple[float, NDArray[np.uint8]]:
+        out = replace(frame, planes=[np.empty_like(plane) for plane in frame.planes])
+        warped = _rendered(frame, plan, info, out, filters, backend)
+        return frame.t, to_rgb(warped, info.colour)
+
     with VideoReader(video, start=first, end=np.nextafter(last, np.inf)) as reader:
-        for frame in reader:
-            out = replace(frame, planes=[np.empty_like(plane) for plane in frame.planes])
-            warped = _rendered(frame, plan, info, out, filters, backend)
-            yield frame.t, to_rgb(warped, info.colour)
+        yield from overlapped(reader, pictured, threads=threads)
 
 
 def _synchronized(
@@ -323,9 +344,7 @@ def _rendered(
         interpolation=plan.interpolation,
         backend=backend,
     )
-    for image_filter in filters:
-        warped = image_filter(warped)
-    return warped
+    return filtered_into(warped, filters)
 
 
 def _report_coverage(covered: Bools, times: Floats, log: GyroLog, sync: ClockSync) -> None:

@@ -300,6 +300,14 @@ class PictureOptions:
             rich_help_panel=_IN_OUTPUT,
         ),
     ] = "auto"
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Frames that are warped and filtered at a time; default: one for two processors, "
+            "which leaves decoder and encoder their share.",
+            rich_help_panel=_IN_OUTPUT,
+        ),
+    ] = None
     crf: Annotated[
         int, typer.Option(help="x264's quality, 0 (lossless) to 51.", rich_help_panel=_IN_OUTPUT)
     ] = 18

@@ -46,6 +46,7 @@ def stabilize(
     stabilizer stabilize walk.mp4 walk.csv --camera walk.camera.json -o steady.mp4
     """
     from stabilizer.filters import parse_filter
+    from stabilizer.frame_loop import thread_count
     from stabilizer.pipeline import render
     from stabilizer.remap import chosen_backend
     from stabilizer.video import Encoding, check_output, probe
@@ -61,6 +62,7 @@ def stabilize(
         )
     encoding = Encoding(crf=pictures.crf, preset=pictures.preset)
     backend = pictures.backend if dry_run else chosen_backend(pictures.backend)
+    threads = thread_count(pictures.threads)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(video)
     plan, synchronized = _plan(info, log, plan_file, request)
@@ -74,6 +76,7 @@ def stabilize(
                 filters=filters,
                 encoding=encoding,
                 backend=backend,
+                threads=threads,
                 overwrite=overwrite,
                 progress=progress,
             )

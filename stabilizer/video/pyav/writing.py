@@ -98,14 +98,16 @@ class VideoWriter:
     def new_frame(self, pts: int) -> Frame:
         """Return a frame for `pts` ticks whose planes are the encoder's memory, to be filled.
 
-        Memory is used again: after `write` the planes belong to another frame.
+        Memory is used again: after `write` the planes belong to another frame. Any thread may ask
+        for frames, also while another one writes.
         """
         pixel_format = PIXEL_FORMATS[self.info.pixel_format]
-        if self._spare:
+        try:
             picture = self._spare.pop()
-            picture.make_writable()  # copies if the encoder still reads from it
-        else:
+        except IndexError:
             picture = VideoFrame(self.info.width, self.info.height, pixel_format.name)
+        else:
+            picture.make_writable()  # copies if the encoder still reads from it
         planes = plane_views(picture, writable=True)
         frame = Frame(planes, pixel_format, seconds(pts, self.info.time_base), pts)
         self._fresh[frame] = picture
