@@ -15,9 +15,9 @@ ORDER = {
     "gyro_data": "lazy errors checks axes log quaternions orientation timestamps readers "
     "conditioning integration gravity",
     "stabilizer": "errors new_files archive lens camera sync path convolution warp interior_point "
-    "border crop optimal smoothing plan plan_file motion_table video filters remap frame_loop "
-    "flow tracks boards synchronization sync_file quality facts simulate report pipeline cli "
-    "__main__",
+    "border crop optimal smoothing grid_solver plan plan_file motion_table video filters remap "
+    "frame_loop flow tracks boards synchronization sync_file quality facts simulate report "
+    "pipeline cli __main__",
 }
 ALLOWED = {  # package: where it may be imported
     "av": "video",
