@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats
@@ -158,8 +159,6 @@ def spline_matrix(size: int) -> Floats:
 
     It is the cubic spline through them, carried on by half a cell or a cell outside the picture.
     """
-    from scipy.interpolate import make_interp_spline  # slow to import
-
     nodes = grid_nodes(size, size)[0, :, 0]
     matrix: Floats = make_interp_spline(solved_at(size), np.eye(N_SOLVED), k=3)(nodes)
     return matrix

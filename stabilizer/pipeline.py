@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from os import PathLike
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,20 +26,15 @@ from stabilizer.frame_loop import overlapped, thread_count
 from stabilizer.optimal import Optimal
 from stabilizer.path import camera_path
 from stabilizer.plan import Plan
-from stabilizer.remap import chosen_backend, warp_frame
+from stabilizer.remap import chosen_backend, warming_up, warp_frame
 from stabilizer.smoothing import Smoother
 from stabilizer.sync import ClockSync
-from stabilizer.synchronization import (
-    Known,
-    Synchronization,
-    accept,
-    assumed_camera,
-    known_of,
-    synchronize,
-)
 from stabilizer.video import VideoReader, VideoWriter, check_output, probe, to_rgb
 from stabilizer.video.base import Encoding, Frame, VideoInfo
 from stabilizer.warp import KERNEL_REACH, check_interpolation
+
+if TYPE_CHECKING:
+    from stabilizer.synchronization import Synchronization
 
 LOG = logging.getLogger(__name__)
 
@@ -226,7 +221,10 @@ def stabilize(
     inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
     check_output(output, inputs=inputs, overwrite=overwrite)
     backend, threads = chosen_backend(backend), thread_count(threads)
-    plan = plan_video(info, log, camera=camera, sync=sync, start=start, end=end, **choices)
+    interpolation = choices.setdefault("interpolation", "cubic")
+    check_interpolation(interpolation)
+    with warming_up(info.pixel_format, interpolation, backend):
+        plan = plan_video(info, log, camera=camera, sync=sync, start=start, end=end, **choices)
     render(
         info,
         plan,
@@ -268,8 +266,16 @@ def frames(
 
 def _synchronized(
     info: VideoInfo, log: GyroLog, camera: Camera | AnyPath | None, choices: Choices
-) -> Synchronization:
+) -> "Synchronization":
     """Return what the clip tells of what was not told; raise SyncRefused where it does not."""
+    from stabilizer.synchronization import (  # takes long to import, and is not always needed
+        Known,
+        accept,
+        assumed_camera,
+        known_of,
+        synchronize,
+    )
+
     if camera is None:
         known, start = Known(), assumed_camera(info.width, info.height)
     elif isinstance(camera, Camera):

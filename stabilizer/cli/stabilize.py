@@ -1,6 +1,7 @@
 """`stabilizer stabilize`: a shaky video and its gyro log, or a plan, in; a steady video out."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,8 +49,9 @@ def stabilize(
     from stabilizer.filters import parse_filter
     from stabilizer.frame_loop import thread_count
     from stabilizer.pipeline import render
-    from stabilizer.remap import chosen_backend
+    from stabilizer.remap import chosen_backend, warming_up
     from stabilizer.video import Encoding, check_output, probe
+    from stabilizer.warp import check_interpolation
 
     began = time.perf_counter()
     told = (video, log, request.camera, request.sync_file, plan_file)
@@ -65,7 +67,11 @@ def stabilize(
     threads = thread_count(pictures.threads)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(video)
-    plan, synchronized = _plan(info, log, plan_file, request)
+    with ExitStack() as beside:
+        if not dry_run and plan_file is None:
+            check_interpolation(request.interpolation)
+            beside.enter_context(warming_up(info.pixel_format, request.interpolation, backend))
+        plan, synchronized = _plan(info, log, plan_file, request)
     done, written = "not written (dry run)", []
     if not dry_run:
         with progress_bar("rendering") as progress:
