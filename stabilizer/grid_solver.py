@@ -1,29 +1,45 @@
-"""The warp grid of a frame, quickly: the exact map solved at few points, and splines between them.
+"""The warp grids of frames, quickly: the exact map solved at few points, and splines between them.
 
 `stabilizer.warp.source_points` is the plain way. Here the camera's turns while a frame is read are
-tabled once, and rows are found by secants. Times are presentation times, points are pixels.
+tabled once, rows are found by secants, and frames are solved side by side. Times are presentation
+times, points are pixels.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation
 
-from gyro_data.checks import Floats
+from gyro_data.checks import Bools, Floats
 from gyro_data.quaternions import conjugate, multiply
 from stabilizer.camera import Camera
 from stabilizer.path import CameraPath
 from stabilizer.warp import WarpGrid, extrapolate_outside, grid_nodes, source_points
 
-N_SOLVED = 33
-"""Points along x and along y at which the map is solved."""
 
-_N_TURNS = 257  # of the table; between two of them rotation matrices are straight to 1e-6
+class Spacing(NamedTuple):
+    """How many points along a side are solved, and the degree of the spline through them."""
+
+    n: int
+    degree: int
+
+
+FROM_ROW_TO_ROW = Spacing(33, 3)
+"""Along the readout, where shake and vibration bend the map."""
+ALONG_A_ROW = Spacing(17, 5)
+"""Where only lens and perspective bend it, and smoothly."""
+
+_N_TURNS = 129  # of a frame's table; between two of them matrices of rotation change evenly
 _TABLED = 1.2  # readouts: rows a little outside the picture too
 _MAX_ROUNDS = 6
 _ROW_TOLERANCE = 1e-5  # readouts: 0.01 of 1000 rows, while which a picture moves by 0.001 px
+_TOGETHER = 8  # frames; more would not fit into the cache
+_FEWEST_NODES = 18  # along a side; else splines would be carried on too far beyond the picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,25 +53,37 @@ class GridSolver:
     output: Camera
     """The virtual camera at zoom 1."""
 
-    def grid(self, t: float, quat_world_virtual: Floats, zoom: float) -> WarpGrid:
-        """Return the grid of the frame at `t` s.
+    def solved(self, t: Floats, quat_world_virtual: Floats, zoom: Floats) -> Floats:
+        """Return the source points (F, Ny, Nx, 2) of the points at which the map is solved.
 
-        Args: quat_world_virtual (4,) as quat_xyzw; zoom, a factor on the output's focal length.
+        They are NaN where the lens shows nothing, and in frames whose nodes are to be solved one by
+        one: those that are read while the motion begins or ends, for which no spline bends.
+
+        Args: t (F,) s; quat_world_virtual (F, 4) as quat_xyzw; zoom (F,).
         """
-        if self._is_small or self._unsteady(t):
-            return self._plainly(t, quat_world_virtual, zoom)
-        solved = self._solved(t, quat_world_virtual, zoom)
-        if np.isnan(solved).any():
-            return self._plainly(t, quat_world_virtual, zoom)
-        width, height = self.output.width, self.output.height
-        planes = np.moveaxis(solved.reshape(N_SOLVED, N_SOLVED, 2), -1, 0)
-        # no @: the threads of a BLAS wait for processors that the encoder has
-        rows = np.einsum("ij,cjk->cik", spline_matrix(height), planes)
-        splined = np.einsum("cij,jk->cik", rows, spline_matrix(width).T)
-        return WarpGrid(np.moveaxis(splined, 0, -1).astype(np.float32), width, height)
+        rays = self.output.unproject(self._xy, zoom[:, None])  # (F, P, 3)
+        span = np.linspace(-0.5, 0.5, _N_TURNS) * (_TABLED * self.camera.readout_time)
+        times = t[:, None] + span
+        quat = multiply(conjugate(self.measured.quat_at(times)), quat_world_virtual[:, None])
+        turns = Rotation.from_quat(quat.reshape(-1, 4)).as_matrix().reshape(*times.shape, 9)
+        points = self._by_row(rays, turns)
+        points[self._unsteady(t)] = np.nan
+        return points.reshape(len(t), *(spacing.n for spacing in self._spacings), 2)
 
-    def _plainly(self, t: float, quat_world_virtual: Floats, zoom: float) -> WarpGrid:
-        """Return the grid whose nodes are solved one by one."""
+    def grid(self, solved: Floats, t: float, quat_world_virtual: Floats, zoom: float) -> WarpGrid:
+        """Return the grid of one frame, of which `solved` gave points (Ny, Nx, 2)."""
+        width, height = self.output.width, self.output.height
+        if np.isnan(solved).any() or min(grid_nodes(width, height).shape[:2]) < _FEWEST_NODES:
+            return self._node_by_node(t, quat_world_virtual, zoom)
+        down, across = self._spacings
+        # in small products: a BLAS would share large ones out to threads, which wait for
+        # processors that the encoder has
+        rows = spline_matrix(height, *down) @ solved.reshape(down.n, -1)  # (Gh, Nx 2)
+        by_axis = rows.reshape(-1, across.n, 2).swapaxes(1, 2)  # (Gh, 2, Nx)
+        splined = by_axis @ spline_matrix(width, *across).T  # (Gh, 2, Gw)
+        return WarpGrid(splined.swapaxes(1, 2).astype(np.float32), width, height)
+
+    def _node_by_node(self, t: float, quat_world_virtual: Floats, zoom: float) -> WarpGrid:
         nodes = grid_nodes(self.output.width, self.output.height)
         points = source_points(
             nodes.reshape(-1, 2),
@@ -69,96 +97,114 @@ class GridSolver:
         src_xy = extrapolate_outside(points.reshape(nodes.shape)).astype(np.float32)
         return WarpGrid(src_xy, self.output.width, self.output.height)
 
-    @cached_property
-    def _is_small(self) -> bool:
-        """Whether the picture has hardly more nodes, or a spline would be carried on too far."""
-        rows, columns, _ = grid_nodes(self.output.width, self.output.height).shape
-        return bool(rows * columns <= N_SOLVED**2 or min(rows, columns) < N_SOLVED / 2)
-
-    def _unsteady(self, t: float) -> bool:
-        """Tell whether the motion begins or ends while the frame is read: no spline bends there."""
-        return bool(np.any(np.abs(self._bends - t) <= self.camera.readout_time))
+    def _unsteady(self, t: Floats) -> Bools:
+        bends = np.concatenate([self.measured.t[[0, -1]], self.measured.gaps.ravel()])
+        near = np.abs(bends - t[:, None]) <= self.camera.readout_time
+        return np.asarray(near.any(axis=-1) & (self.camera.readout_time > 0))
 
     @cached_property
-    def _bends(self) -> Floats:
-        return np.concatenate([self.measured.t[[0, -1]], self.measured.gaps.ravel()])
+    def _spacings(self) -> tuple[Spacing, Spacing]:
+        """Spacings along y and along x."""
+        by_column = self.camera.readout_direction in ("left_to_right", "right_to_left")
+        along = (FROM_ROW_TO_ROW, ALONG_A_ROW)
+        return along[::-1] if by_column else along
 
     @cached_property
     def _xy(self) -> Floats:
-        x, y = (solved_at(size) for size in (self.output.width, self.output.height))
+        """(P, 2) output pixels at which the map is solved."""
+        sides = zip((self.output.height, self.output.width), self._spacings, strict=True)
+        y, x = (solved_at(size, spacing.n) for size, spacing in sides)
         return np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
-    def _solved(self, t: float, quat_world_virtual: Floats, zoom: float) -> Floats:
-        """Return the source points (N_SOLVED², 2) of the points at which the map is solved."""
-        rays = self.output.unproject(self._xy, zoom)
-        readout = self.camera.readout_time
-        span = np.linspace(-0.5, 0.5, _N_TURNS if readout else 1) * _TABLED * readout
-        turns = self._turns(t + span, quat_world_virtual)
-        if not readout:
-            return self.camera.project(rays @ turns[0].T)
-        return self._by_row(rays, _Table(turns.reshape(len(turns), 9), span))
+    def _by_row(self, rays: Floats, turns: Floats) -> Floats:
+        """Return where rays (F, P, 3) of the virtual camera are seen (F, P, 2), row by row.
 
-    def _turns(self, t: Floats, quat_world_virtual: Floats) -> Floats:
-        """Return R_cam_virtual (K, 3, 3) at `t` (K,) s."""
-        quat = multiply(conjugate(self.measured.quat_at(t)), quat_world_virtual)
-        return np.asarray(Rotation.from_quat(quat).as_matrix())
-
-    def _by_row(self, rays: Floats, turns: "_Table") -> Floats:
-        """Return where rays (P, 3) of the virtual camera are seen, each when its row is read.
-
-        The miss of a time is that of the row on which the ray is seen then. It is almost linear.
+        The miss of a time is that of the row on which the ray is seen then: it is zero at the time
+        wanted, and almost straight. `turns` (F, K, 9) are R_cam_virtual while a frame is read.
         """
-        offset = self.camera.readout_offset(self._xy)
-        slope: Floats | float = -1.0  # of the miss, for a row that depends on no time
-        last: tuple[Floats, Floats] | None = None
+        camera = self.camera
+        if not camera.readout_time:
+            return camera.project(_turned(rays, turns, np.zeros(len(self._xy))))
+        to_place = (_N_TURNS - 1) / (_TABLED * camera.readout_time)
+        offset = np.broadcast_to(camera.readout_offset(self._xy), rays.shape[:2])
+        slope: Floats | float = -1.0
+        before: tuple[Floats, Floats] | None = None
         for _ in range(_MAX_ROUNDS):
-            points = self.camera.project(turns.applied(rays, offset))
-            miss = self.camera.readout_offset(points) - offset
-            if not np.any(np.abs(miss) > _ROW_TOLERANCE * self.camera.readout_time):
+            place = offset * to_place + (_N_TURNS - 1) / 2
+            points = camera.project(_turned(rays, turns, place))
+            miss = camera.readout_offset(points) - offset
+            if not (np.abs(miss) > _ROW_TOLERANCE * camera.readout_time).any():
                 break
-            if last is not None:
-                moved, fell = offset - last[0], miss - last[1]
+            if before is not None:
+                moved, fell = offset - before[0], miss - before[1]
                 slope = np.divide(fell, moved, out=np.full_like(fell, -1.0), where=moved != 0)
-            last = offset, miss
-            offset = offset - miss / np.where(slope < -0.1, slope, -1.0)
+                slope = np.minimum(slope, -0.5)
+            before = offset, miss
+            offset = offset - miss / slope
         return points
 
 
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """Rotations at even times."""
-
-    matrices: Floats
-    """(K, 9)"""
-    times: Floats
-    """(K,) s"""
-
-    def applied(self, rays: Floats, t: Floats) -> Floats:
-        """Turn each of the rays (P, 3) by the matrix at its time (P,)."""
-        step = self.times[1] - self.times[0]
-        place = np.fmin(np.fmax((t - self.times[0]) / step, 0.0), len(self.times) - 1.0)
-        k = np.minimum(place.astype(np.intp), len(self.times) - 2)
-        between = np.take(self._changes, k, axis=0)
-        between *= (place - k)[:, None]
-        between += np.take(self.matrices, k, axis=0)
-        return np.asarray(np.einsum("pij,pj->pi", between.reshape(-1, 3, 3), rays))
-
-    @cached_property
-    def _changes(self) -> Floats:
-        return np.diff(self.matrices, axis=0)
+def _turned(rays: Floats, turns: Floats, place: Floats) -> Floats:
+    """Turn rays (F, P, 3) by matrices from the table `turns` (F, K, 9) at places (F, P) in it."""
+    n_frames, n_turns, _ = turns.shape
+    inside = np.fmin(np.fmax(place, 0.0), n_turns - 1.0)  # NaN becomes 0
+    k = np.minimum(inside.astype(np.intp), n_turns - 2)
+    share = (inside - k)[..., None]
+    k = k + (np.arange(n_frames) * n_turns)[:, None]
+    table = turns.reshape(-1, 9)
+    lower, upper = table.take(k, axis=0), table.take(k + 1, axis=0)
+    upper -= lower
+    upper *= share
+    lower += upper
+    return np.asarray(np.einsum("fpij,fpj->fpi", lower.reshape(*k.shape, 3, 3), rays))
 
 
-def solved_at(size: int) -> Floats:
-    """Return the coordinates (N_SOLVED,) along a side of `size` px, from edge to edge."""
-    return np.linspace(-0.5, size - 0.5, N_SOLVED)
+def solved_at(size: int, n: int) -> Floats:
+    """Return `n` coordinates (n,) along a side of `size` px, from edge to edge."""
+    return np.linspace(-0.5, size - 0.5, n)
 
 
 @lru_cache(maxsize=8)
-def spline_matrix(size: int) -> Floats:
-    """Return what makes nodes of a grid (Gn,) of values at `solved_at`: (Gn, N_SOLVED).
+def spline_matrix(size: int, n: int, degree: int) -> Floats:
+    """Return what makes the nodes of a grid (Gn,) of values at `solved_at`: (Gn, n).
 
-    It is the cubic spline through them, carried on by half a cell or a cell outside the picture.
+    It is the spline through them, carried on to the nodes outside the picture.
     """
     nodes = grid_nodes(size, size)[0, :, 0]
-    matrix: Floats = make_interp_spline(solved_at(size), np.eye(N_SOLVED), k=3)(nodes)
+    matrix: Floats = make_interp_spline(solved_at(size, n), np.eye(n), k=degree)(nodes)
     return matrix
+
+
+View = Callable[[Floats], tuple[Floats, Floats]]
+"""R_world_virtual as quat_xyzw (F, 4) and the zoom (F,) at times (F,)."""
+
+
+class FrameGrids:
+    """The grids of a clip's frames: some frames that follow each other are solved together.
+
+    So going through them in order is quick, in as many threads as one likes.
+    """
+
+    def __init__(self, solver: GridSolver, frame_times: Floats, view: View) -> None:
+        self._solver, self._frame_times, self._view = solver, frame_times, view
+        self._latest = (-1, np.empty(0))
+        self._lock = Lock()
+
+    def at(self, t: float) -> WarpGrid:
+        """Return the grid of the frame at `t` s, or of one that would be there."""
+        time = np.array([t])
+        quat, zoom = self._view(time)
+        k = int(np.searchsorted(self._frame_times, t))
+        if k < len(self._frame_times) and self._frame_times[k] == t:
+            solved = self._together(k // _TOGETHER)[k % _TOGETHER]
+        else:
+            solved = self._solver.solved(time, quat, zoom)[0]
+        return self._solver.grid(solved, t, quat[0], float(zoom[0]))
+
+    def _together(self, part: int) -> Floats:
+        """Return what is solved for a part of the frames, the latest kept."""
+        with self._lock:
+            if self._latest[0] != part:
+                times = self._frame_times[part * _TOGETHER : (part + 1) * _TOGETHER]
+                self._latest = part, self._solver.solved(times, *self._view(times))
+            return self._latest[1]

@@ -29,8 +29,16 @@ from stabilizer.plan import Plan
 from stabilizer.remap import chosen_backend, warming_up, warp_frame
 from stabilizer.smoothing import Smoother
 from stabilizer.sync import ClockSync
-from stabilizer.video import VideoReader, VideoWriter, check_output, probe, to_rgb
-from stabilizer.video.base import Encoding, Frame, VideoInfo
+from stabilizer.video import (
+    Encoding,
+    VideoReader,
+    VideoWriter,
+    check_encoder,
+    check_output,
+    probe,
+    to_rgb,
+)
+from stabilizer.video.base import Frame, VideoInfo
 from stabilizer.warp import KERNEL_REACH, check_interpolation
 
 if TYPE_CHECKING:
@@ -221,6 +229,7 @@ def stabilize(
     inputs = [info.path] if isinstance(log, GyroLog) else [info.path, log]
     check_output(output, inputs=inputs, overwrite=overwrite)
     backend, threads = chosen_backend(backend), thread_count(threads)
+    check_encoder(encoding, info)
     interpolation = choices.setdefault("interpolation", "cubic")
     check_interpolation(interpolation)
     with warming_up(info.pixel_format, interpolation, backend):

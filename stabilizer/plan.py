@@ -7,7 +7,7 @@ import numpy as np
 
 from gyro_data.checks import Bools, Floats, number, read_only
 from stabilizer.camera import Camera
-from stabilizer.grid_solver import GridSolver
+from stabilizer.grid_solver import FrameGrids, GridSolver
 from stabilizer.path import CameraPath
 from stabilizer.warp import WarpGrid, check_interpolation, source_points
 
@@ -53,7 +53,7 @@ class Plan:
         return source_points(
             xy,
             number("t", t),
-            *self._view(t),
+            *self._view(np.asarray(t, dtype=np.float64)),
             measured=self.measured,
             camera=self.camera,
             output=self.output,
@@ -61,13 +61,13 @@ class Plan:
 
     def warp_grid(self, t: float) -> WarpGrid:
         """Return the grid that warps the frame presented at `t` s."""
-        return self._solver.grid(number("t", t), *self._view(t))
+        return self._grids.at(number("t", t))
 
     @cached_property
-    def _solver(self) -> GridSolver:
-        return GridSolver(self.measured, self.camera, self.output)
+    def _grids(self) -> FrameGrids:
+        solver = GridSolver(self.measured, self.camera, self.output)
+        return FrameGrids(solver, self.frame_times, self._view)
 
-    def _view(self, t: float) -> tuple[Floats, float]:
-        """Return R_world_virtual as quat_xyzw (4,) and the zoom at `t` s."""
-        quat = self.virtual.quat_at(np.asarray(t, dtype=np.float64))
-        return quat, float(np.interp(t, self.frame_times, self.zoom))
+    def _view(self, t: Floats) -> tuple[Floats, Floats]:
+        """Return R_world_virtual as quat_xyzw (..., 4) and the zoom (...) at `t` (...) s."""
+        return self.virtual.quat_at(t), np.interp(t, self.frame_times, self.zoom)

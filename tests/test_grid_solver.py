@@ -1,14 +1,14 @@
 """The quick grid beside the plain one, whose nodes are solved one by one."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy.interpolate import CubicSpline
 
 from gyro_data import MapAxes, integrate
 from stabilizer.camera import Camera
-from stabilizer.grid_solver import GridSolver, solved_at, spline_matrix
+from stabilizer.grid_solver import FrameGrids, GridSolver, solved_at, spline_matrix
 from stabilizer.lens import Fisheye, OpenCV, Pinhole
 from stabilizer.path import CameraPath, camera_path
 from stabilizer.simulate import Handheld, simulate_log
@@ -22,6 +22,7 @@ LENSES = [
     (Fisheye((0.05, -0.01, 0.004, -0.001)), 0.5),
 ]
 ZOOM = 1.2
+NO_TIMES = np.empty(0)
 SHOWN = (slice(None, -1), slice(None, -1))
 """Nodes whose cells show something; those behind only fill up the grid."""
 
@@ -33,12 +34,17 @@ def filmed(camera: Camera, gaps: np.ndarray | None = None) -> CameraPath:
 
 
 def quick(measured: CameraPath, camera: Camera, t: float) -> WarpGrid:
-    return GridSolver(measured, camera, camera).grid(t, virtual(measured, t), ZOOM)
+    return grids(measured, camera).at(t)
 
 
-def virtual(measured: CameraPath, t: float) -> np.ndarray:
+def grids(measured: CameraPath, camera: Camera, times: np.ndarray = NO_TIMES) -> FrameGrids:
+    solver = GridSolver(measured, camera, camera)
+    return FrameGrids(solver, times, lambda t: (virtual(measured, t), np.full(t.shape, ZOOM)))
+
+
+def virtual(measured: CameraPath, t: np.ndarray) -> np.ndarray:
     """A pose some degrees away."""
-    return measured.quat_at(np.asarray(t + 0.03))
+    return measured.quat_at(np.asarray(t) + 0.03)
 
 
 def plain(measured: CameraPath, camera: Camera, t: float) -> np.ndarray:
@@ -82,7 +88,7 @@ def test_a_camera_that_stands_still_leaves_each_node_where_it_is(size) -> None:
     measured = filmed(camera)
     still = CameraPath(measured.t[[0, -1]], measured.R_world_cam[[0, 0]])
     solver = GridSolver(still, camera, camera)
-    grid = solver.grid(1.0, still.quat_at(np.asarray(1.0)), 1.0)
+    grid = FrameGrids(solver, NO_TIMES, lambda t: (still.quat_at(t), np.ones(t.shape))).at(1.0)
     np.testing.assert_array_equal(grid.src_xy, grid_nodes(*size).astype(np.float32))
 
 
@@ -100,16 +106,40 @@ def test_what_the_lens_does_not_show_is_carried_on_from_what_it_does() -> None:
         960, 540, 600.0, lens=OpenCV((-0.3, 0.0, 0.0, 0.0)), readout_time=0.02
     )
     measured = filmed(camera)
-    turned = measured.quat_at(np.asarray(1.0))
     wide = replace(camera, fx=375.0, fy=375.0, lens=Pinhole())
-    grid = GridSolver(measured, camera, wide).grid(1.0, turned, 1.0)
+    solver = GridSolver(measured, camera, wide)
+    view = measured.quat_at(np.array([1.0]))
+    grid = solver.grid(solver.solved(np.array([1.0]), view, np.ones(1))[0], 1.0, view[0], 1.0)
     assert np.isfinite(grid.src_xy[grid.src_xy.shape[0] // 2, grid.src_xy.shape[1] // 2]).all()
     assert np.isnan(grid.src_xy).any()
 
 
+def test_frames_are_solved_together_and_found_one_by_one() -> None:
+    camera = Camera.from_hfov(960, 540, 1.1, readout_time=0.02)
+    measured, times = filmed(camera), np.arange(3, 24) / 30
+    together = grids(measured, camera, times)
+    for t in (*times, *times[[7, 20, 0]], 0.5001):
+        expected = quick(measured, camera, t).src_xy
+        np.testing.assert_allclose(together.at(t).src_xy, expected, rtol=0, atol=1e-3)
+
+
+def test_many_threads_may_ask_for_grids() -> None:
+    camera = Camera.from_hfov(960, 540, 1.1, readout_time=0.02)
+    measured, times = filmed(camera), np.arange(3, 45) / 30
+    expected = [grids(measured, camera, times).at(t).src_xy for t in times]
+    shared = grids(measured, camera, times)
+    with ThreadPoolExecutor(8) as pool:
+        for got, wanted in zip(pool.map(shared.at, times), expected, strict=True):
+            np.testing.assert_array_equal(got.src_xy, wanted)
+
+
 @pytest.mark.parametrize("size", [270, 640, 1081])
-def test_the_spline_is_that_of_scipy(size) -> None:
-    values = np.sin(solved_at(size) / size * 5)
+@pytest.mark.parametrize(("n", "degree"), [(33, 3), (17, 5)])
+def test_the_spline_goes_through_smooth_values(size, n, degree) -> None:
     nodes = grid_nodes(size, size)[0, :, 0]
-    expected = CubicSpline(solved_at(size), values)(nodes)
-    np.testing.assert_allclose(spline_matrix(size) @ values, expected, rtol=0, atol=1e-12)
+    matrix = spline_matrix(size, n, degree)
+    np.testing.assert_allclose(matrix @ np.ones(n), 1.0, rtol=0, atol=1e-10)
+    straight = 3.0 + 0.7 * solved_at(size, n)
+    np.testing.assert_allclose(matrix @ straight, 3.0 + 0.7 * nodes, rtol=0, atol=1e-8)
+    bent = np.sin(3 * solved_at(size, n) / size)
+    np.testing.assert_allclose(matrix @ bent, np.sin(3 * nodes / size), rtol=0, atol=1e-4)

@@ -50,7 +50,7 @@ def stabilize(
     from stabilizer.frame_loop import thread_count
     from stabilizer.pipeline import render
     from stabilizer.remap import chosen_backend, warming_up
-    from stabilizer.video import Encoding, check_output, probe
+    from stabilizer.video import Encoding, check_encoder, check_output, probe
     from stabilizer.warp import check_interpolation
 
     began = time.perf_counter()
@@ -62,11 +62,13 @@ def stabilize(
         raise StabilizerError(
             "--dry-run writes nothing: files of a plan are made by the plan command"
         )
-    encoding = Encoding(crf=pictures.crf, preset=pictures.preset)
+    encoding = Encoding(pictures.codec, pictures.crf, pictures.preset)
     backend = pictures.backend if dry_run else chosen_backend(pictures.backend)
     threads = thread_count(pictures.threads)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(video)
+    if not dry_run:
+        check_encoder(encoding, info)
     with ExitStack() as beside:
         if not dry_run and plan_file is None:
             check_interpolation(request.interpolation)
