@@ -3,7 +3,8 @@
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from threading import Condition
 from typing import TypeVar
 
 from gyro_data.checks import number
@@ -42,26 +43,62 @@ def overlapped(
     """
     source, end = iter(items), object()
     waiting: deque[Future[Out | object]] = deque()
+    gate = _Gate()
     readers = ThreadPoolExecutor(1, thread_name_prefix="read")
     workers = ThreadPoolExecutor(threads, thread_name_prefix="work")
 
+    def read() -> In | object:
+        with gate:
+            return next(source, end)
+
     def worked(item: Future[In | object]) -> Out | object:
         value = item.result()
-        return end if value is end else work(value)  # type: ignore[arg-type]
+        with gate:
+            return end if value is end else work(value)  # type: ignore[arg-type]
 
     try:
         while True:
             while len(waiting) < threads + _AHEAD:
-                waiting.append(workers.submit(worked, readers.submit(next, source, end)))
+                waiting.append(workers.submit(worked, readers.submit(read)))
             result = waiting.popleft().result()
             if result is end:
                 return
             yield result  # type: ignore[misc]
     finally:
+        gate.close()
         for pool in (readers, workers):
             pool.shutdown(wait=False, cancel_futures=True)
         for pool in (readers, workers):
             pool.shutdown(wait=True)
+
+
+class _Gate:
+    """Lets threads work until it is closed, which waits for those inside.
+
+    A pool does not know, and wait for, a thread during whose start Ctrl-C was pressed.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._inside = 0
+        self._closed = False
+
+    def __enter__(self) -> None:
+        with self._changed:
+            if self._closed:
+                raise CancelledError
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._changed:
+            self._inside -= 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Let nobody in any more, and wait until nobody is inside."""
+        with self._changed:
+            self._closed = True
+            self._changed.wait_for(lambda: not self._inside)
 
 
 def _processors() -> int:

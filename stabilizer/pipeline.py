@@ -171,6 +171,13 @@ def render(
     backend, threads = chosen_backend(backend), thread_count(threads)
     info = video if isinstance(video, VideoInfo) else probe(video)
     start, end = _range_of(plan, info)
+    LOG.info(
+        "%s: %s interpolation, %d frames at a time, encoded by %s",
+        info.path,
+        plan.interpolation,
+        threads,
+        encoding.codec,
+    )
     writer = VideoWriter(
         output,
         info,

@@ -123,6 +123,32 @@ def test_a_caller_that_fails_stops_all_at_once(error) -> None:
     assert len(taken) <= 3 + 1 + 2 + 2
 
 
+def test_an_interruption_while_a_thread_starts_leaves_none_at_work(monkeypatch) -> None:
+    """Its pool never hears of the thread."""
+    start, at_work = threading.Thread.start, threading.Event()
+
+    def interrupted(thread: threading.Thread) -> None:
+        start(thread)
+        if thread.name.startswith("read"):
+            at_work.wait(10)
+            raise KeyboardInterrupt
+
+    def slow_items() -> Iterator[int]:
+        at_work.set()
+        time.sleep(0.1)
+        over.append(True)
+        yield 1
+
+    over: list[bool] = []
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        list(overlapped(slow_items(), lambda k: k, threads=1))
+    assert over == [True]
+    for thread in threading.enumerate():
+        if thread.name.startswith("read"):
+            thread.join(10)
+
+
 def test_the_number_of_threads_is_checked() -> None:
     assert thread_count(3) == 3
     assert 1 <= thread_count() <= 128
