@@ -56,10 +56,10 @@ def made_clip(folder: Path, size: str, seconds: float) -> Clip:
     return clip
 
 
-def long_clip(folder: Path, minutes: float) -> Clip:
-    """Return a small clip that says the same again and again, with a log of its full length."""
-    short = made_clip(folder, "180p", 10)
-    stem = folder / f"180p_{minutes:g}min"
+def long_clip(folder: Path, size: str, minutes: float) -> Clip:
+    """Return a clip that shows 10 s again and again, with a log of its full length."""
+    short = made_clip(folder, size, 10)
+    stem = folder / f"{size}_{minutes:g}min"
     clip = Clip(stem.with_suffix(".mkv"), stem.with_suffix(".csv"), short.camera)
     if not clip.video.exists():
         repeats = round(6 * minutes) - 1

@@ -19,7 +19,7 @@ from gyro_data.checks import Bools, Floats
 from gyro_data.quaternions import conjugate, multiply
 from stabilizer.camera import Camera
 from stabilizer.path import CameraPath
-from stabilizer.warp import WarpGrid, extrapolate_outside, grid_nodes, source_points
+from stabilizer.warp import GRID_STEP, WarpGrid, extrapolate_outside, grid_nodes, source_points
 
 
 class Spacing(NamedTuple):
@@ -38,8 +38,8 @@ _N_TURNS = 129  # of a frame's table; between two of them matrices of rotation c
 _TABLED = 1.2  # readouts: rows a little outside the picture too
 _MAX_ROUNDS = 6
 _ROW_TOLERANCE = 1e-5  # readouts: 0.01 of 1000 rows, while which a picture moves by 0.001 px
-_TOGETHER = 8  # frames; more would not fit into the cache
-_FEWEST_NODES = 18  # along a side; else splines would be carried on too far beyond the picture
+_TOGETHER = 16  # frames
+_SMALLEST = 16 * GRID_STEP  # px; else splines would be carried on too far beyond the picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,11 +70,14 @@ class GridSolver:
         points[self._unsteady(t)] = np.nan
         return points.reshape(len(t), *(spacing.n for spacing in self._spacings), 2)
 
-    def grid(self, solved: Floats, t: float, quat_world_virtual: Floats, zoom: float) -> WarpGrid:
-        """Return the grid of one frame, of which `solved` gave points (Ny, Nx, 2)."""
+    def grid(self, solved: Floats) -> WarpGrid | None:
+        """Return the grid of a frame, of which `solved` gave points (Ny, Nx, 2).
+
+        None where its nodes are to be solved one by one.
+        """
         width, height = self.output.width, self.output.height
-        if np.isnan(solved).any() or min(grid_nodes(width, height).shape[:2]) < _FEWEST_NODES:
-            return self._node_by_node(t, quat_world_virtual, zoom)
+        if np.isnan(solved).any() or min(width, height) < _SMALLEST:
+            return None
         down, across = self._spacings
         # in small products: a BLAS would share large ones out to threads, which wait for
         # processors that the encoder has
@@ -83,7 +86,8 @@ class GridSolver:
         splined = by_axis @ spline_matrix(width, *across).T  # (Gh, 2, Gw)
         return WarpGrid(splined.swapaxes(1, 2).astype(np.float32), width, height)
 
-    def _node_by_node(self, t: float, quat_world_virtual: Floats, zoom: float) -> WarpGrid:
+    def node_by_node(self, t: float, quat_world_virtual: Floats, zoom: float) -> WarpGrid:
+        """Return the grid of the frame at `t` s: quat_world_virtual (4,) as quat_xyzw."""
         nodes = grid_nodes(self.output.width, self.output.height)
         points = source_points(
             nodes.reshape(-1, 2),
@@ -193,13 +197,16 @@ class FrameGrids:
     def at(self, t: float) -> WarpGrid:
         """Return the grid of the frame at `t` s, or of one that would be there."""
         time = np.array([t])
-        quat, zoom = self._view(time)
         k = int(np.searchsorted(self._frame_times, t))
         if k < len(self._frame_times) and self._frame_times[k] == t:
             solved = self._together(k // _TOGETHER)[k % _TOGETHER]
         else:
-            solved = self._solver.solved(time, quat, zoom)[0]
-        return self._solver.grid(solved, t, quat[0], float(zoom[0]))
+            solved = self._solver.solved(time, *self._view(time))[0]
+        grid = self._solver.grid(solved)
+        if grid is None:
+            quat, zoom = self._view(time)
+            grid = self._solver.node_by_node(t, quat[0], float(zoom[0]))
+        return grid
 
     def _together(self, part: int) -> Floats:
         """Return what is solved for a part of the frames, the latest kept."""

@@ -21,10 +21,8 @@ from stabilizer.video import (
     check_encoder,
     probe,
 )
-from stabilizer.video.encoding import ENCODERS, PRESETS
+from stabilizer.video.encoding import ENCODERS, HARDWARE, PRESETS
 from tests.command_line import files, made_clip, refused, run
-
-HARDWARE = [name for name in ENCODERS if not name.startswith("lib")]
 
 
 def info_of(pixel_format: str = "yuv420p", **facts) -> VideoInfo:
@@ -81,7 +79,7 @@ def test_unknown_encoders_are_refused_with_those_known() -> None:
         Encoding("h264")
 
 
-@pytest.mark.parametrize("name", HARDWARE)
+@pytest.mark.parametrize("name", sorted(HARDWARE))
 def test_an_encoder_that_is_not_there_is_told(name) -> None:
     if opens(name):
         pytest.skip("there is such hardware")

@@ -108,8 +108,9 @@ def test_what_the_lens_does_not_show_is_carried_on_from_what_it_does() -> None:
     measured = filmed(camera)
     wide = replace(camera, fx=375.0, fy=375.0, lens=Pinhole())
     solver = GridSolver(measured, camera, wide)
-    view = measured.quat_at(np.array([1.0]))
-    grid = solver.grid(solver.solved(np.array([1.0]), view, np.ones(1))[0], 1.0, view[0], 1.0)
+    looked = measured.quat_at(np.array([1.0]))
+    assert solver.grid(solver.solved(np.array([1.0]), looked, np.ones(1))[0]) is None
+    grid = FrameGrids(solver, NO_TIMES, lambda t: (measured.quat_at(t), np.ones(t.shape))).at(1.0)
     assert np.isfinite(grid.src_xy[grid.src_xy.shape[0] // 2, grid.src_xy.shape[1] // 2]).all()
     assert np.isnan(grid.src_xy).any()
 

@@ -311,7 +311,8 @@ class PictureOptions:
     codec: Annotated[
         str,
         typer.Option(
-            help="libx264, libx265, or where the machine has it h264_nvenc, hevc_videotoolbox, …",
+            help="libx264, libx265, ffv1, prores_ks, or where the machine has it h264_nvenc, "
+            "hevc_videotoolbox, …",
             rich_help_panel=_IN_OUTPUT,
         ),
     ] = "libx264"

@@ -48,7 +48,6 @@ def stabilize(
     """
     from stabilizer.filters import parse_filter
     from stabilizer.frame_loop import thread_count
-    from stabilizer.pipeline import render
     from stabilizer.remap import chosen_backend, warming_up
     from stabilizer.video import Encoding, check_encoder, check_output, probe
     from stabilizer.warp import check_interpolation
@@ -76,6 +75,8 @@ def stabilize(
         plan, synchronized = _plan(info, log, plan_file, request)
     done, written = "not written (dry run)", []
     if not dry_run:
+        from stabilizer.pipeline import render
+
         with progress_bar("rendering") as progress:
             render(
                 info,

@@ -26,6 +26,10 @@ def _x265(crf: float, preset: str) -> Options:
     return {**_x264(crf, preset), "x265-params": "log-level=error"}
 
 
+def _for_editing(crf: float, preset: str) -> Options:
+    return {}  # each picture on its own, of one quality and at one speed
+
+
 def _nvenc(crf: float, preset: str) -> Options:
     step = (1, 1, 2, 3, 3, 4, 5, 6, 7, 7)[PRESETS.index(preset)]
     return {"preset": f"p{step}", "rc": "vbr", "cq": f"{max(crf, 1):g}", "b": "0"}
@@ -53,6 +57,8 @@ ENCODERS: Mapping[str, Callable[[float, str], Options]] = MappingProxyType(
     {
         "libx264": _x264,
         "libx265": _x265,
+        "ffv1": _for_editing,
+        "prores_ks": _for_editing,
         "h264_nvenc": _nvenc,
         "hevc_nvenc": _nvenc,
         "av1_nvenc": _nvenc,
@@ -68,6 +74,12 @@ ENCODERS: Mapping[str, Callable[[float, str], Options]] = MappingProxyType(
 """FFmpeg's encoders by name, and their options for x264's quality and preset."""
 
 
+HARDWARE = frozenset(
+    name for name in ENCODERS if name.endswith(("_nvenc", "_videotoolbox", "_qsv", "_amf"))
+)
+"""Those that are not made of software."""
+
+
 @dataclass(frozen=True)
 class Encoding:
     """How frames are encoded. Raises ValueError for what x264 does not know."""
@@ -75,9 +87,9 @@ class Encoding:
     codec: str = "libx264"
     """One of `ENCODERS`; what the machine and the build of FFmpeg have of them, they tell later."""
     crf: float = 18
-    """Quality, 0 (x264: lossless) to 51; hardware measures it by its own scale."""
+    """Quality, 0 (x264: lossless) to 51; hardware has its own scale; not for what is edited."""
     preset: str = "veryfast"
-    """Speed against size."""
+    """Speed against size; not for what is edited."""
 
     def __post_init__(self) -> None:
         if self.codec not in ENCODERS:

@@ -12,7 +12,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import VideoInfo
-from stabilizer.video.encoding import Encoding
+from stabilizer.video.encoding import HARDWARE, Encoding
 from stabilizer.video.pyav.reading import COLOUR
 
 _SAME_SAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -61,10 +61,10 @@ def open_encoder(context: VideoCodecContext, encoding: Encoding, info: VideoInfo
     except av.FFmpegError as error:
         what = f"{info.width}x{info.height} {info.pixel_format}"
         remedy = "subsampled chroma wants even sizes"
-        if encoding.codec not in ("libx264", "libx265"):
+        if encoding.codec in HARDWARE:
             remedy = "is there such hardware, and its driver? libx264 needs none"
         raise StabilizerError(
-            f"{encoding.codec} cannot encode {what}: {error.strerror} ({remedy})"
+            f"{encoding.codec} cannot encode {what} ({remedy}): {error.strerror}"
         ) from error
 
 
