@@ -26,7 +26,8 @@ from stabilizer.quality import Steadiness
 from stabilizer.remap import warp_frame
 from stabilizer.simulate import Handheld, Motion, Room, SimulatedClip, simulate
 from stabilizer.simulate.motion import Replayed
-from stabilizer.video.base import PIXEL_FORMATS, Encoding, Frame
+from stabilizer.video import Encoding
+from stabilizer.video.base import PIXEL_FORMATS, Frame
 from stabilizer.warp import INTERPOLATIONS, WarpGrid
 
 CAMERA = Camera.from_hfov(1280, 720, np.deg2rad(65), readout_time=0.020, imu_orientation="yXz")

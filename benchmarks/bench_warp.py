@@ -23,7 +23,14 @@ from stabilizer.remap import warp_frame
 from stabilizer.simulate import Handheld, Motion, simulate_log
 from stabilizer.smoothing import Smoother, Unsmoothed
 from stabilizer.video.base import PIXEL_FORMATS, Frame
-from stabilizer.warp import INTERPOLATIONS, WarpGrid, dense_map, extrapolate_outside, grid_nodes
+from stabilizer.warp import (
+    GRID_STEP,
+    INTERPOLATIONS,
+    WarpGrid,
+    dense_map,
+    extrapolate_outside,
+    grid_nodes,
+)
 
 STEPS = (8, 16, 32, 64)
 SIZES = ((1280, 720), (3840, 2160))
@@ -121,7 +128,9 @@ def sparse_pixels(camera: Camera) -> tuple[Indices, Indices]:
 
 
 def grid_of(plan: Plan, t: float, step: int) -> WarpGrid:
-    """Return what `plan.warp_grid` returns, with another step."""
+    """Return what `plan.warp_grid` returns, or its like with another step, node by node."""
+    if step == GRID_STEP:
+        return plan.warp_grid(t)
     output, step_xy = plan.output, (step, step)
     nodes = grid_nodes(output.width, output.height, step_xy)
     points = plan.source_points(t, nodes.reshape(-1, 2)).reshape(nodes.shape)

@@ -5,7 +5,6 @@ its slow part is kept: gyro and accelerometer disagree slowly, by drift, and all
 """
 
 import numpy as np
-from scipy.signal import butter, sosfiltfilt
 
 from gyro_data.checks import Floats
 from gyro_data.errors import GyroDataError
@@ -123,6 +122,8 @@ def _slow_part(up: Floats, step: float) -> Floats:
     n = min(len(up) - 1, int(np.ceil(5 * TIME_CONSTANT / step)))
     before, after = up[n:0:-1], up[-2 : -n - 2 : -1]
     padded = np.concatenate([_reflected(before, up[0]), up, _reflected(after, up[-1])])
+    from scipy.signal import butter, sosfiltfilt  # takes long to import
+
     low_pass = butter(2, cutoff / nyquist, output="sos")
     return np.asarray(sosfiltfilt(low_pass, padded, axis=0, padlen=0)[n:-n])
 

@@ -16,8 +16,8 @@ _CHUNK = 16384
 
 def multiply(p: Floats, q: Floats) -> Floats:
     """Return the Hamilton product p q (..., 4), broadcast: R(p) · R(q)."""
-    px, py, pz, pw = np.moveaxis(p, -1, 0)
-    qx, qy, qz, qw = np.moveaxis(q, -1, 0)
+    px, py, pz, pw = p[..., 0], p[..., 1], p[..., 2], p[..., 3]
+    qx, qy, qz, qw = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
     product = np.empty(np.broadcast_shapes(p.shape, q.shape))
     product[..., 0] = pw * qx + px * qw + py * qz - pz * qy
     product[..., 1] = pw * qy - px * qz + py * qw + pz * qx

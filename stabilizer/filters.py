@@ -173,6 +173,17 @@ def parse_filter(spec: str) -> ImageFilter:
         ) from error
 
 
+def filtered_into(frame: Frame, filters: Iterable[ImageFilter]) -> Frame:
+    """Apply filters in order and write what they change into the planes of `frame` itself."""
+    filtered = frame
+    for image_filter in filters:
+        filtered = image_filter(filtered)
+    for plane, result in zip(frame.planes, filtered.planes, strict=True):
+        if result is not plane:
+            np.copyto(plane, result)
+    return frame
+
+
 def read_kernel(path: str | Path) -> Floats:
     """Read a matrix (kh, kw) of numbers, one row per line, apart by blanks or commas.
 

@@ -5,9 +5,10 @@ This file composes; the mathematics is in the modules that it calls.
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from os import PathLike
-from typing import TypedDict, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,27 +21,30 @@ from stabilizer.border import BorderCheck
 from stabilizer.camera import Camera, load_camera
 from stabilizer.crop import ZoomRange
 from stabilizer.errors import StabilizerError
-from stabilizer.filters import ImageFilter
+from stabilizer.filters import ImageFilter, filtered_into
+from stabilizer.frame_loop import overlapped, thread_count
 from stabilizer.log_file import find_log
 from stabilizer.optimal import Optimal
 from stabilizer.output_lens import output_camera
-from stabilizer.own_clock import on_own_clock, with_own_clock
 from stabilizer.path import camera_path
 from stabilizer.plan import Plan
-from stabilizer.remap import chosen_backend, warp_frame
+from stabilizer.remap import chosen_backend, warming_up, warp_frame
 from stabilizer.smoothing import Smoother
 from stabilizer.sync import ClockSync
-from stabilizer.synchronization import (
-    Known,
-    Synchronization,
-    accept,
-    assumed_camera,
-    known_of,
-    synchronize,
+from stabilizer.video import (
+    Encoding,
+    VideoReader,
+    VideoWriter,
+    check_encoder,
+    check_output,
+    probe,
+    to_rgb,
 )
-from stabilizer.video import VideoReader, VideoWriter, check_output, probe, to_rgb
-from stabilizer.video.base import Encoding, Frame, VideoInfo
+from stabilizer.video.base import Frame, VideoInfo
 from stabilizer.warp import KERNEL_REACH, check_interpolation
+
+if TYPE_CHECKING:
+    from stabilizer.synchronization import Synchronization
 
 LOG = logging.getLogger(__name__)
 
@@ -160,6 +164,7 @@ def render(
     filters: Sequence[ImageFilter] = (),
     encoding: Encoding = Encoding(),  # noqa: B008 (frozen)
     backend: str = "auto",
+    threads: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> None:
@@ -169,12 +174,21 @@ def render(
         filters: applied to each warped frame, see `stabilizer.filters`.
         encoding: codec, quality and speed.
         backend: what warps, see `stabilizer.remap.chosen_backend`.
+        threads: so many frames are warped and filtered at a time, while others are decoded and
+            encoded; None: one for two processors.
 
     Raises ValueError or StabilizerError, `output` untouched.
     """
-    backend = chosen_backend(backend)
+    backend, threads = chosen_backend(backend), thread_count(threads)
     info = video if isinstance(video, VideoInfo) else probe(video)
     start, end = _range_of(plan, info)
+    LOG.info(
+        "%s: %s interpolation, %d frames at a time, encoded by %s",
+        info.path,
+        plan.interpolation,
+        threads,
+        encoding.codec,
+    )
     writer = VideoWriter(
         output,
         info,
@@ -184,11 +198,18 @@ def render(
         end=end,
         overwrite=overwrite,
     )
-    with VideoReader(info.path, start=start, end=end) as reader, writer:
+
+    def rendered(frame: Frame) -> Frame:
+        return _rendered(frame, plan, info, writer.new_frame(frame.pts), filters, backend)
+
+    with (
+        VideoReader(info.path, start=start, end=end) as reader,
+        writer,
+        closing(overlapped(reader, rendered, threads=threads)) as steady,
+    ):
         n_done = 0
-        for n_done, frame in enumerate(reader, start=1):
-            out = writer.new_frame(frame.pts)
-            writer.write(_rendered(frame, plan, info, out, filters, backend))
+        for n_done, frame in enumerate(steady, start=1):
+            writer.write(frame)
             if progress is not None:
                 progress(n_done, len(plan.frame_times))
     if n_done < len(plan.frame_times):
@@ -212,6 +233,7 @@ def stabilize(
     filters: Sequence[ImageFilter] = (),
     encoding: Encoding = Encoding(),  # noqa: B008 (frozen)
     backend: str = "auto",
+    threads: int | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     **choices: Unpack[Choices],
@@ -224,8 +246,12 @@ def stabilize(
     info = video if isinstance(video, VideoInfo) else probe(video)
     inputs = [info.path] if isinstance(log, GyroLog) or log is None else [info.path, log]
     check_output(output, inputs=inputs, overwrite=overwrite)
-    backend = chosen_backend(backend)
-    plan = plan_video(info, log, camera=camera, sync=sync, start=start, end=end, **choices)
+    backend, threads = chosen_backend(backend), thread_count(threads)
+    check_encoder(encoding, info)
+    interpolation = choices.setdefault("interpolation", "cubic")
+    check_interpolation(interpolation)
+    with warming_up(info.pixel_format, interpolation, backend):
+        plan = plan_video(info, log, camera=camera, sync=sync, start=start, end=end, **choices)
     render(
         info,
         plan,
@@ -233,6 +259,7 @@ def stabilize(
         filters=filters,
         encoding=encoding,
         backend=backend,
+        threads=threads,
         overwrite=overwrite,
         progress=progress,
     )
@@ -245,22 +272,38 @@ def frames(
     *,
     filters: Sequence[ImageFilter] = (),
     backend: str = "auto",
+    threads: int | None = None,
 ) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    """Yield the stabilized frames of the plan as (t in s, RGB image (H, W, 3)), one at a time."""
-    backend = chosen_backend(backend)
+    """Yield the stabilized frames of the plan as (t in s, RGB image (H, W, 3)), one at a time.
+
+    `filters`, `backend` and `threads` as for `render`: the next frames are made meanwhile.
+    """
+    backend, threads = chosen_backend(backend), thread_count(threads)
     info = probe(video)
     first, last = plan.frame_times[[0, -1]]
+
+    def pictured(frame: Frame) -> tuple[float, NDArray[np.uint8]]:
+        out = replace(frame, planes=[np.empty_like(plane) for plane in frame.planes])
+        warped = _rendered(frame, plan, info, out, filters, backend)
+        return frame.t, to_rgb(warped, info.colour)
+
     with VideoReader(video, start=first, end=np.nextafter(last, np.inf)) as reader:
-        for frame in reader:
-            out = replace(frame, planes=[np.empty_like(plane) for plane in frame.planes])
-            warped = _rendered(frame, plan, info, out, filters, backend)
-            yield frame.t, to_rgb(warped, info.colour)
+        yield from overlapped(reader, pictured, threads=threads)
 
 
 def _synchronized(
     info: VideoInfo, log: GyroLog, camera: Camera | AnyPath | None, choices: Choices
-) -> Synchronization:
+) -> "Synchronization":
     """Return what the clip tells of what was not told; raise SyncRefused where it does not."""
+    from stabilizer.own_clock import on_own_clock, with_own_clock
+    from stabilizer.synchronization import (  # takes long to import, and is not always needed
+        Known,
+        accept,
+        assumed_camera,
+        known_of,
+        synchronize,
+    )
+
     if camera is None:
         known, start = Known(), assumed_camera(info.width, info.height)
     elif isinstance(camera, Camera):
@@ -337,9 +380,7 @@ def _rendered(
         interpolation=plan.interpolation,
         backend=backend,
     )
-    for image_filter in filters:
-        warped = image_filter(warped)
-    return warped
+    return filtered_into(warped, filters)
 
 
 def _report_coverage(covered: Bools, times: Floats, log: GyroLog, sync: ClockSync) -> None:

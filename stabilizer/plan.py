@@ -1,19 +1,15 @@
 """Everything decided before a pixel is touched: `Plan`, on the video's clock."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from gyro_data.checks import Bools, Floats, number, read_only
 from stabilizer.camera import Camera
+from stabilizer.grid_solver import FrameGrids, GridSolver
 from stabilizer.path import CameraPath
-from stabilizer.warp import (
-    WarpGrid,
-    check_interpolation,
-    extrapolate_outside,
-    grid_nodes,
-    source_points,
-)
+from stabilizer.warp import WarpGrid, check_interpolation, source_points
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,8 +53,7 @@ class Plan:
         return source_points(
             xy,
             number("t", t),
-            self.virtual.quat_at(np.asarray(t, dtype=np.float64)),
-            np.interp(t, self.frame_times, self.zoom),
+            *self._view(np.asarray(t, dtype=np.float64)),
             measured=self.measured,
             camera=self.camera,
             output=self.output,
@@ -66,7 +61,13 @@ class Plan:
 
     def warp_grid(self, t: float) -> WarpGrid:
         """Return the grid that warps the frame presented at `t` s."""
-        nodes = grid_nodes(self.output.width, self.output.height)
-        points = self.source_points(t, nodes.reshape(-1, 2)).reshape(nodes.shape)
-        src_xy = extrapolate_outside(points).astype(np.float32)
-        return WarpGrid(src_xy, self.output.width, self.output.height)
+        return self._grids.at(number("t", t))
+
+    @cached_property
+    def _grids(self) -> FrameGrids:
+        solver = GridSolver(self.measured, self.camera, self.output)
+        return FrameGrids(solver, self.frame_times, self._view)
+
+    def _view(self, t: Floats) -> tuple[Floats, Floats]:
+        """Return R_world_virtual as quat_xyzw (..., 4) and the zoom (...) at `t` (...) s."""
+        return self.virtual.quat_at(t), np.interp(t, self.frame_times, self.zoom)

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 import numpy as np
-from scipy.signal import oaconvolve
 from scipy.spatial.transform import Rotation, Slerp
 
 from gyro_data.checks import Floats, number
@@ -67,6 +66,8 @@ class Gaussian(Wish):
 
     def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
         """Return the smoothed path at `frame_times` (F,) s."""
+        from scipy.signal import oaconvolve  # takes long to import
+
         radius = int(np.ceil(_REACH * self.time_constant / _STEP))
         n_steps = int(np.ceil((frame_times[-1] - frame_times[0]) / _STEP)) + 1
         t = frame_times[0] + _STEP * np.arange(-radius, n_steps + radius + 1)

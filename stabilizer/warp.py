@@ -56,7 +56,11 @@ class WarpGrid:
     """Output pixels from node to node, along x and y."""
 
     def __post_init__(self) -> None:
-        expected = grid_nodes(self.width, self.height, self.step_xy).shape
+        expected = (
+            -(-self.height // self.step_xy[1]) + 2,
+            -(-self.width // self.step_xy[0]) + 2,
+            2,
+        )
         if self.src_xy.shape != expected:
             raise ValueError(
                 f"src_xy: expected shape {expected} for {self.width}x{self.height} pixels and step "

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.signal import savgol_filter
 
 from gyro_data.checks import Bools, Floats
 from gyro_data.errors import GyroDataError
@@ -191,6 +190,8 @@ def _even_stretch(t: Floats, tick: float, *, wandering: bool) -> Floats:
         return t
     second = int((len(t) - 1) / (t[-1] - t[0]))
     width = min(len(t), max(second, 9)) // 2 * 2 - 1
+    from scipy.signal import savgol_filter  # takes long to import
+
     return np.asarray(line + savgol_filter(t - line, width, 1))
 
 

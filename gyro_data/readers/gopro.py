@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.signal import savgol_filter
 
 from gyro_data.checks import Floats
 from gyro_data.errors import GyroDataError
@@ -116,6 +115,8 @@ def _even(starts: Floats, first: Floats, step: float) -> tuple[Floats, float]:
     line = offset + slope * (first - first[0])
     off = starts - line
     if np.abs(off).max() > _UNEVEN and len(starts) > _SMOOTHED:
+        from scipy.signal import savgol_filter  # takes long to import
+
         line = line + savgol_filter(off, _SMOOTHED, 1)
     return line, float(slope)
 

@@ -339,12 +339,33 @@ class PictureOptions:
             rich_help_panel=_IN_OUTPUT,
         ),
     ] = "auto"
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            help="Frames that are warped and filtered at a time; default: one for two processors, "
+            "which leaves decoder and encoder their share.",
+            rich_help_panel=_IN_OUTPUT,
+        ),
+    ] = None
+    codec: Annotated[
+        str,
+        typer.Option(
+            help="libx264, libx265, ffv1, prores_ks, or where the machine has it h264_nvenc, "
+            "hevc_videotoolbox, …",
+            rich_help_panel=_IN_OUTPUT,
+        ),
+    ] = "libx264"
     crf: Annotated[
-        int, typer.Option(help="x264's quality, 0 (lossless) to 51.", rich_help_panel=_IN_OUTPUT)
+        int,
+        typer.Option(
+            help="Quality, 0 (x264: lossless) to 51; hardware has its own scale.",
+            rich_help_panel=_IN_OUTPUT,
+        ),
     ] = 18
-    preset: Annotated[str, typer.Option(help="x264's speed.", rich_help_panel=_IN_OUTPUT)] = (
-        "veryfast"
-    )
+    preset: Annotated[
+        str,
+        typer.Option(help="Speed against size, in x264's words.", rich_help_panel=_IN_OUTPUT),
+    ] = "veryfast"
 
 
 Overwrite = Annotated[

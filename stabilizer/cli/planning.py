@@ -73,6 +73,8 @@ def zoom_limit(request: Request) -> float | None:
 
 def check_plan_files(files: PlanFiles, *, inputs: Iterable[Path], overwrite: bool) -> None:
     """Raise StabilizerError or ValueError unless `files` can be written, before any work."""
+    if files == PlanFiles():
+        return
     from stabilizer.motion_table import MOTION_SUFFIX
     from stabilizer.new_files import check_new_file
     from stabilizer.plan_file import PLAN_SUFFIX
@@ -91,6 +93,8 @@ def check_plan_files(files: PlanFiles, *, inputs: Iterable[Path], overwrite: boo
 
 def write_plan_files(plan: "Plan", files: PlanFiles) -> list[Path]:
     """Write what was asked for; return what was written."""
+    if files == PlanFiles():
+        return []
     from stabilizer.motion_table import save_motion
     from stabilizer.plan_file import save_plan
 

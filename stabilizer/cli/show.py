@@ -22,6 +22,7 @@ def summary(plan: "Plan", limit: float | None = None, synchronized: str | None =
         f"mean zoom {plan.zoom.mean():.3f}",
         f"largest {largest:.3f}" + (" (the limit)" if reached else ""),
         f"worst border margin {max(0.0, plan.margin.min()):.1f} px",
+        f"{plan.interpolation} interpolation",
     ]
     if missing:
         parts.append(f"{missing} frames without motion data, where the picture is unstabilized")

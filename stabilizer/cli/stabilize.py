@@ -1,6 +1,7 @@
 """`stabilizer stabilize`: a shaky video and its gyro log, or a plan, in; a steady video out."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,9 +45,10 @@ def stabilize(
     stabilizer stabilize walk.mp4 walk.csv --camera walk.camera.json -o steady.mp4
     """
     from stabilizer.filters import parse_filter
-    from stabilizer.pipeline import render
-    from stabilizer.remap import chosen_backend
-    from stabilizer.video import Encoding, check_output, probe
+    from stabilizer.frame_loop import thread_count
+    from stabilizer.remap import chosen_backend, warming_up
+    from stabilizer.video import Encoding, check_encoder, check_output, probe
+    from stabilizer.warp import check_interpolation
 
     began = time.perf_counter()
     told = (video, log, request.camera, request.sync_file, plan_file)
@@ -57,13 +59,22 @@ def stabilize(
         raise StabilizerError(
             "--dry-run writes nothing: files of a plan are made by the plan command"
         )
-    encoding = Encoding(crf=pictures.crf, preset=pictures.preset)
+    encoding = Encoding(pictures.codec, pictures.crf, pictures.preset)
     backend = pictures.backend if dry_run else chosen_backend(pictures.backend)
+    threads = thread_count(pictures.threads)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(video)
-    plan, synchronized = _plan(info, log, plan_file, request)
+    if not dry_run:
+        check_encoder(encoding, info)
+    with ExitStack() as beside:
+        if not dry_run and plan_file is None:
+            check_interpolation(request.interpolation)
+            beside.enter_context(warming_up(info.pixel_format, request.interpolation, backend))
+        plan, synchronized = _plan(info, log, plan_file, request)
     done, written = "not written (dry run)", []
     if not dry_run:
+        from stabilizer.pipeline import render
+
         with progress_bar("rendering") as progress:
             render(
                 info,
@@ -72,6 +83,7 @@ def stabilize(
                 filters=filters,
                 encoding=encoding,
                 backend=backend,
+                threads=threads,
                 overwrite=overwrite,
                 progress=progress,
             )

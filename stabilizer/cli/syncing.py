@@ -44,14 +44,14 @@ def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> 
 
     `name` is the log's path. Raises SyncRefused where the clip does not tell.
     """
-    from stabilizer.synchronization import accept
-
     if request.refine and (request.delay is None or request.no_sync):
         raise StabilizerError("--sync refine needs a --delay to look near to, and no --no-sync")
     if request.sync_file is not None:
         return _saved(request.sync_file, info, request)
     if request.no_sync or (request.delay is not None and not request.refine):
         return _given(info, log, request)
+    from stabilizer.synchronization import accept
+
     found, _ = found_sync(info, log, request, request, refine=request.refine)
     what = f"{info.path}: with {name}"
     remedy = " (--delay or --no-sync plans without)"

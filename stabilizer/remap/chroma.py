@@ -17,8 +17,10 @@ def chroma_grid(
     if sx == sy == 1:
         return grid
     shift_x, shift_y = offset_xy[0] - (sx - 1) / 2, offset_xy[1] - (sy - 1) / 2
-    slope_y, slope_x = np.gradient(grid.src_xy, step_y, step_x, axis=(0, 1))
-    luma_xy = grid.src_xy + slope_x * shift_x + slope_y * shift_y
+    luma_xy = grid.src_xy
+    for axis, shift, step in ((1, shift_x, step_x), (0, shift_y, step_y)):
+        if shift:
+            luma_xy = luma_xy + np.gradient(grid.src_xy, step / shift, axis=axis)
     chroma_xy = (luma_xy - offset_xy) / subsampling_xy
     return WarpGrid(
         chroma_xy.astype(np.float32),

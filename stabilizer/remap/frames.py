@@ -1,5 +1,8 @@
 """Warp a frame's native planes by its grid: chroma at its own resolution and siting."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -71,6 +74,15 @@ def warm_up(pixel_format: str, interpolation: str, backend: str) -> None:
         interpolation=interpolation,
         backend=backend,
     )
+
+
+@contextmanager
+def warming_up(pixel_format: str, interpolation: str, backend: str) -> Iterator[None]:
+    """Run `warm_up` in a thread beside the block, and leave when both have ended."""
+    with ThreadPoolExecutor(1, thread_name_prefix="compile") as pool:
+        warmed = pool.submit(warm_up, pixel_format, interpolation, backend)
+        yield
+        warmed.result()
 
 
 def _small_frame(layout: PixelFormat) -> Frame:

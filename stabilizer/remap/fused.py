@@ -132,8 +132,10 @@ def _layout(plane: Plane, taps: int, grid: WarpGrid) -> Layout:
 
 def _nodes(grid: WarpGrid) -> NDArray[np.float32]:
     """Return the nodes (2, Gh, Gw), limited to what 32-bit coordinates hold; NaN becomes 0."""
-    nodes = np.nan_to_num(grid.src_xy, nan=0.0).clip(-_FARTHEST, _FARTHEST)
-    return np.ascontiguousarray(np.moveaxis(nodes, -1, 0), dtype=np.float32)
+    nodes = np.empty((2, *grid.src_xy.shape[:2]), np.float32)
+    np.clip(np.moveaxis(grid.src_xy, -1, 0), -_FARTHEST, _FARTHEST, out=nodes)
+    nodes[np.isnan(nodes)] = 0.0
+    return nodes
 
 
 @cache

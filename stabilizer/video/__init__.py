@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 from gyro_data.lazy import lazy
 
 if TYPE_CHECKING:
-    from stabilizer.video.base import PIXEL_FORMATS, Encoding, Frame, PixelFormat, VideoInfo
+    from stabilizer.video.base import PIXEL_FORMATS, Frame, PixelFormat, VideoInfo
+    from stabilizer.video.encoding import Encoding
     from stabilizer.video.pyav import (
         VideoReader,
         VideoWriter,
+        check_encoder,
         check_output,
         probe,
         to_rgb,
@@ -23,6 +25,7 @@ __all__ = [
     "VideoInfo",
     "VideoReader",
     "VideoWriter",
+    "check_encoder",
     "check_output",
     "probe",
     "to_rgb",
@@ -33,12 +36,13 @@ __getattr__ = lazy(
     __name__,
     {
         "PIXEL_FORMATS": "base",
-        "Encoding": "base",
+        "Encoding": "encoding",
         "Frame": "base",
         "PixelFormat": "base",
         "VideoInfo": "base",
         "VideoReader": "pyav",
         "VideoWriter": "pyav",
+        "check_encoder": "pyav",
         "check_output": "pyav",
         "probe": "pyav",
         "to_rgb": "pyav",

@@ -11,10 +11,7 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from gyro_data.checks import Floats, number
-
-_FAST_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast")
-_PRESETS = (*_FAST_PRESETS, "medium", "slow", "slower", "veryslow", "placebo")
+from gyro_data.checks import Floats
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 Ticks = NDArray[np.int64]
@@ -27,27 +24,6 @@ def seconds(pts: Ticks, time_base: Fraction) -> Floats: ...
 def seconds(pts: int | Ticks, time_base: Fraction) -> float | Floats:
     """Return ticks as s; a number and an array give the same floats."""
     return pts * time_base.numerator / time_base.denominator
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How frames are encoded. Raises ValueError for what x264 does not know."""
-
-    codec: str = "libx264"
-    crf: float = 18
-    """Quality, 0 (lossless) to 51."""
-    preset: str = "veryfast"
-    """Speed against size."""
-
-    def __post_init__(self) -> None:
-        number("crf", self.crf, minimum=0, maximum=51)
-        if self.preset not in _PRESETS:
-            raise ValueError(f"preset: expected one of {', '.join(_PRESETS)}, got {self.preset!r}")
-
-    @property
-    def options(self) -> dict[str, str]:
-        """The encoder's options."""
-        return {"crf": f"{self.crf:g}", "preset": self.preset}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from weakref import WeakKeyDictionary
 
 import av
 import numpy as np
-from av.codec.context import ThreadType
 from av.container import OutputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
@@ -20,10 +19,11 @@ from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
 from stabilizer.new_files import check_new_file
-from stabilizer.video.base import PIXEL_FORMATS, Encoding, Frame, VideoInfo, seconds
+from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
+from stabilizer.video.encoding import Encoding
 from stabilizer.video.pyav.audio import AudioCopy
+from stabilizer.video.pyav.encoder import found_encoder, open_encoder
 from stabilizer.video.pyav.reading import (
-    COLOUR,
     LENIENT_TAGS,
     AnyPath,
     errors_about,
@@ -98,14 +98,16 @@ class VideoWriter:
     def new_frame(self, pts: int) -> Frame:
         """Return a frame for `pts` ticks whose planes are the encoder's memory, to be filled.
 
-        Memory is used again: after `write` the planes belong to another frame.
+        Memory is used again: after `write` the planes belong to another frame. Any thread may ask
+        for frames, also while another one writes.
         """
         pixel_format = PIXEL_FORMATS[self.info.pixel_format]
-        if self._spare:
+        try:
             picture = self._spare.pop()
-            picture.make_writable()  # copies if the encoder still reads from it
+        except IndexError:
+            picture = VideoFrame(self.info.width, self.info.height, self._format)
         else:
-            picture = VideoFrame(self.info.width, self.info.height, pixel_format.name)
+            picture.make_writable()  # copies if the encoder still reads from it
         planes = plane_views(picture, writable=True)
         frame = Frame(planes, pixel_format, seconds(pts, self.info.time_base), pts)
         self._fresh[frame] = picture
@@ -142,7 +144,7 @@ class VideoWriter:
     def _add_video(self) -> VideoStream:
         info = self.info
         stream = self._container.add_stream(
-            self.encoding.codec,
+            found_encoder(self.encoding.codec).name,
             info.average_rate,
             self.encoding.options,
             width=self.info.width,
@@ -153,15 +155,12 @@ class VideoWriter:
         if info.display_matrix:
             stream.set_display_matrix(info.display_matrix)
         context = stream.codec_context
-        context.pix_fmt = info.pixel_format
-        context.sample_aspect_ratio = info.sample_aspect_ratio
-        context.thread_type = ThreadType.AUTO  # PyAV's default would slice x264's pictures
-        for name, tag in info.colour.items():
-            setattr(context, COLOUR[name], tag)
-        what = f"{self.info.width}x{self.info.height} {info.pixel_format}"
-        remedy = "subsampled chroma wants even sizes"
-        with errors_about(self.path, f"{self.encoding.codec} cannot encode {what} ({remedy})"):
-            context.open()
+        if context.codec.canonical_name == "hevc" and self.path.suffix.lower() != ".mkv":
+            context.codec_tag = "hvc1"  # what players of Apple want
+        open_encoder(context, self.encoding, info)
+        # the range of "yuvj420p" is a tag; as a format it would be converted to the usual range
+        is_other = context.pix_fmt != info.pixel_format
+        self._format = info.pixel_format.replace("j", "") if is_other else info.pixel_format
         return stream
 
     def _copied(self, frame: Frame) -> VideoFrame:
