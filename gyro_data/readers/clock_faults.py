@@ -24,6 +24,7 @@ _COARSE_SHARE = 0.05
 _LEAST_COARSE = 50
 _COARSEST = 0.1  # s
 _FINE = 8.0  # stamps are fine where a sample lasts so many ticks
+_EXACT = 1e-6  # s; what is moved by less was even
 _MOST_MOVED = 5.0  # steps of the stamps
 
 
@@ -161,7 +162,8 @@ def _evenly(path: Path, t: Floats) -> Floats | None:
     apart = np.flatnonzero(steps > GAP * max(middle, tick))
     for start, stop in zip([0, *(apart + 1)], [*(apart + 1), len(t)], strict=True):
         result[start:stop] = _even_stretch(t[start:stop], tick, wandering=many)
-    if (np.diff(result) <= 0).any() or np.abs(result - t).max() > _MOST_MOVED * max(tick, middle):
+    moved = float(np.abs(result - t).max())
+    if (np.diff(result) <= 0).any() or not _EXACT < moved <= _MOST_MOVED * max(tick, middle):
         return None
     return result
 
