@@ -146,7 +146,8 @@ def _evenly(path: Path, t: Floats) -> Floats | None:
     if not moving.size:
         return None
     middle = float(np.median(moving))
-    tick = _tick_of(t) or float(moving.min())
+    coarse = _tick_of(t)
+    tick = coarse or float(moving.min())
     shared = 1.0 - (len(moving) + 1) / len(t)
     many = shared > _COARSE_SHARE and len(t) >= _LEAST_COARSE
     if many and tick > _COARSEST:
@@ -155,7 +156,7 @@ def _evenly(path: Path, t: Floats) -> Floats | None:
             f"apart; the clock is too coarse, choose or export a finer one"
         )
     uneven = len(t) >= _LEAST_COARSE and float(np.ptp(moving)) > 0.5 * tick
-    rounded = uneven and middle < _FINE * (_tick_of(t) or 0.0)
+    rounded = uneven and middle < _FINE * (coarse or 0.0)
     if not (many or rounded):
         return None
     result = t.copy()
@@ -171,8 +172,11 @@ def _evenly(path: Path, t: Floats) -> Floats | None:
 def _tick_of(t: Floats) -> float | None:
     """Return the decimal step, 100 µs to 1 s, that all stamps are whole multiples of, or None."""
     for tick in (1.0, 0.1, 0.01, 1e-3, 1e-4):
-        ticks = t / tick
-        if np.abs(ticks - np.round(ticks)).max() < 0.01:
+        for part in (t[:1000], t):  # the first rows rule most of them out
+            ticks = part / tick
+            if np.abs(ticks - np.round(ticks)).max() >= 0.01:
+                break
+        else:
             return tick
     return None
 
