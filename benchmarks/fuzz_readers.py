@@ -32,6 +32,8 @@ from tests.log_seeds import seeds
 
 SLOW = 5.0
 """s of processor time that no small file may take."""
+HOPELESS = 60.0
+"""s of processor time after which a file is given up."""
 MEMORY = 6 << 30
 TOKENS = [
     *b",;\t |\"'#%\n\r\0:=-+.eE",
@@ -145,8 +147,8 @@ def run(job: tuple[int, int, str]) -> tuple[Counter[str], list[str]]:
 def outcome_of(path: Path) -> tuple[str, str]:
     """Return what becomes of a file: "read", "refused", "crashed" or "slow", and why."""
     began = time.process_time()
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TimeoutError("60 s")))
-    signal.alarm(60)
+    signal.signal(signal.SIGPROF, _too_long)
+    signal.setitimer(signal.ITIMER_PROF, HOPELESS)
     try:
         read(path)
         outcome, why = "read", ""
@@ -157,9 +159,13 @@ def outcome_of(path: Path) -> tuple[str, str]:
     except Exception:
         outcome, why = "crashed", traceback.format_exc()
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     seconds = time.process_time() - began
     return (outcome, why) if seconds < SLOW else ("slow", f"{seconds:.1f} s, {outcome} {why}")
+
+
+def _too_long(*_: object) -> None:
+    raise TimeoutError(f"{HOPELESS} s")
 
 
 def _short_clip() -> bytes:

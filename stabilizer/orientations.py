@@ -26,7 +26,7 @@ _FRONT = {
     "landscape-front": "YxZ",
     "portrait-front": "xyZ",
 }
-"""The camera beside the screen looks along +z, and its x is the phone's −x; not mirrored."""
+"""The camera beside the screen looks along +z at who holds the phone; not mirrored."""
 
 PRESETS: Mapping[str, str] = {
     **{

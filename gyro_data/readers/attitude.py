@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats
 from gyro_data.errors import GyroDataError
-from gyro_data.quaternions import conjugate, continuous, multiply, normalize, to_rotvec
+from gyro_data.quaternions import conjugate, multiply, normalize, to_rotvec
 from gyro_data.readers.options import ANGLE_ORDERS, BODY_TO_WORLD, WORLD_TO_BODY
 from gyro_data.timestamps import find_gaps
 
@@ -58,8 +58,3 @@ def rates_of(t: Floats, quat_xyzw: Floats) -> tuple[Floats, Floats, Floats]:
     known: Bools = ~np.isin(t[:-1], gaps[:, 0])
     middle = (t[:-1] + t[1:])[known] / 2
     return middle, turn[known] / step[known, None], find_gaps(middle)
-
-
-def smooth_sign(quat_xyzw: Floats) -> Floats:
-    """Return the same rotations without jumps of sign, so that they can be averaged."""
-    return continuous(quat_xyzw)

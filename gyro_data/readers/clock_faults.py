@@ -23,6 +23,7 @@ _COARSE_SHARE = 0.05
 _LEAST_COARSE = 50
 _COARSEST = 0.1  # s
 _FINE = 8.0  # stamps are fine where a sample lasts so many ticks
+_EXACT = 1e-6  # s; what is moved by less was even
 _MOST_MOVED = 5.0  # steps of the stamps
 
 
@@ -144,7 +145,8 @@ def _evenly(path: Path, t: Floats) -> Floats | None:
     if not moving.size:
         return None
     middle = float(np.median(moving))
-    tick = _tick_of(t) or float(moving.min())
+    coarse = _tick_of(t)
+    tick = coarse or float(moving.min())
     shared = 1.0 - (len(moving) + 1) / len(t)
     many = shared > _COARSE_SHARE and len(t) >= _LEAST_COARSE
     if many and tick > _COARSEST:
@@ -153,14 +155,15 @@ def _evenly(path: Path, t: Floats) -> Floats | None:
             f"apart; the clock is too coarse, choose or export a finer one"
         )
     uneven = len(t) >= _LEAST_COARSE and float(np.ptp(moving)) > 0.5 * tick
-    rounded = uneven and middle < _FINE * (_tick_of(t) or 0.0)
+    rounded = uneven and middle < _FINE * (coarse or 0.0)
     if not (many or rounded):
         return None
     result = t.copy()
     apart = np.flatnonzero(steps > GAP * max(middle, tick))
     for start, stop in zip([0, *(apart + 1)], [*(apart + 1), len(t)], strict=True):
         result[start:stop] = _even_stretch(t[start:stop], tick, wandering=many)
-    if (np.diff(result) <= 0).any() or np.abs(result - t).max() > _MOST_MOVED * max(tick, middle):
+    moved = float(np.abs(result - t).max())
+    if (np.diff(result) <= 0).any() or not _EXACT < moved <= _MOST_MOVED * max(tick, middle):
         return None
     return result
 
@@ -168,8 +171,11 @@ def _evenly(path: Path, t: Floats) -> Floats | None:
 def _tick_of(t: Floats) -> float | None:
     """Return the decimal step, 100 µs to 1 s, that all stamps are whole multiples of, or None."""
     for tick in (1.0, 0.1, 0.01, 1e-3, 1e-4):
-        ticks = t / tick
-        if np.abs(ticks - np.round(ticks)).max() < 0.01:
+        for part in (t[:1000], t):  # the first rows rule most of them out
+            ticks = part / tick
+            if np.abs(ticks - np.round(ticks)).max() >= 0.01:
+                break
+        else:
             return tick
     return None
 

@@ -15,7 +15,8 @@ import numpy as np
 from gyro_data.checks import Bools, Floats
 from gyro_data.errors import GyroDataError
 from gyro_data.log import GyroLog
-from gyro_data.readers.attitude import from_angles, from_wxyz, rates_of, smooth_sign
+from gyro_data.quaternions import continuous
+from gyro_data.readers.attitude import from_angles, from_wxyz, rates_of
 from gyro_data.readers.beside import accelerometer_files
 from gyro_data.readers.clock_faults import put_right
 from gyro_data.readers.columns import (
@@ -138,7 +139,7 @@ def _told(layout: Layout, columns: Columns, rows: "Rows") -> Hints:
     """Return what is known of the table's form."""
     hints = {
         "reader": NAME,
-        "separator": layout.separator,
+        "separator": layout.separator_name,
         "columns": columns.describe(layout),
         "columns_from": columns.told_by,
     }
@@ -198,7 +199,7 @@ def _log_of_attitude(
         quat, told = from_angles(path, angles, options.attitude)
     else:
         quat, told = from_wxyz(path, motion.values, options.attitude)
-    timed = put_right(path, motion.t, smooth_sign(quat))
+    timed = put_right(path, motion.t, continuous(quat))  # so that they can be averaged
     repairs = told_repairs(path, timed.done, dropped)
     t, gyro, gaps = rates_of(timed.t, timed.values)
     told_of = {
