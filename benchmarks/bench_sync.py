@@ -46,6 +46,7 @@ TARGETS: Mapping[str, float] = {
 """s, s, ratio, ratio, rad/s: errors that most cases must not exceed."""
 FROM_40_S = ("focal", "skew")
 SHARE = 0.95
+LONG = Case("walk", 600.0, 0, SMALL)
 LONG_SKEW = 2e-6
 UNEVEN: Mapping[str, tuple[Callable[[Floats], Floats], tuple[float, ...]]] = {
     "straight": (lambda t: 0.0 * t, ()),
@@ -123,7 +124,7 @@ def print_accuracy(folder: Path, n_seeds: int, pool: "Pool") -> None:
     for kind, seconds, near in rows:
         found = [next(results) for _ in range(n_seeds)]
         for k, rate in enumerate(rates):
-            own = [errors[k] for errors in found]
+            own = [case[k] for case in found]
             everything += [(seconds, error) for error in own]
             place = " (near)" if near else ""
             print_row(f"{kind}{place}, {seconds:.0f} s, {rate:.0f} Hz", own)
@@ -157,27 +158,26 @@ def print_shares(found: Sequence[tuple[float, Errors]]) -> None:
         print(f"{name} within {target:g}: {share:.1%} of {len(own)}{missed}")
 
 
-def long_of(job: tuple[str, str, int, str]) -> tuple[float, float, str, float]:
+def long_of(job: tuple[str, str]) -> tuple[float, float, str, float]:
     """Return errors of the skew and of the clock (s), the confidence and CPU s of a long clip."""
-    name, kind, seed, folder = job
+    name, folder = job
     off, jumps = UNEVEN[name]
-    case = Case(kind, 600.0, seed, SMALL)
-    info = rendered(case, Path(folder), fps=15.0)
-    log = case.log(200.0, off)
+    info = rendered(LONG, Path(folder), fps=15.0)
+    log = LONG.log(200.0, off)
     began = process_time()
     found = blind(info, log)
     spent = process_time() - began
     t = info.frame_times
     t = t[np.all([np.abs(t - jump) > 0.5 for jump in jumps], axis=0)] if jumps else t
-    error = np.abs(found.sync.log_time(t) - case.sync.log_time(t) - off(t)).max()
-    skew = abs(found.sync.clock_skew - case.sync.clock_skew)
+    error = np.abs(found.sync.log_time(t) - LONG.sync.log_time(t) - off(t)).max()
+    skew = abs(found.sync.clock_skew - LONG.sync.clock_skew)
     return skew, float(error), str(found.verdict.confidence), spent
 
 
-def print_long(folder: Path, n_seeds: int, pool: "Pool") -> None:
+def print_long(folder: Path, pool: "Pool") -> None:
     """Print what becomes of a 10 minute clip's clock."""
-    rendered(Case("walk", 600.0, 0, SMALL), folder, fps=15.0)
-    jobs = [(name, "walk", 0, str(folder)) for name in UNEVEN]
+    rendered(LONG, folder, fps=15.0)
+    jobs = [(name, str(folder)) for name in UNEVEN]
     print(f"{'10 min, walk':24}{'skew ppm':>10}{'clock ms':>10}{'CPU s':>8}")
     for (name, *_), (skew, error, confidence, spent) in zip(jobs, pool(long_of, jobs), strict=True):
         missed = " MISSED" if name == "straight" and skew > LONG_SKEW else ""
@@ -230,8 +230,8 @@ def print_cost(folder: Path, n_runs: int) -> None:
     clips = {
         "10 s, 1080p": (probe(large.with_suffix(".mp4")), Case("walk", 10.0, 0).log(400.0)),
         "10 min": (
-            rendered(Case("walk", 600.0, 0, SMALL), folder, fps=15.0),
-            Case("walk", 600.0, 0, SMALL).log(400.0),
+            rendered(LONG, folder, fps=15.0),
+            LONG.log(400.0),
         ),
     }
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
@@ -319,10 +319,13 @@ def main() -> None:
 
 
 def run_section(section: str, folder: Path, n_seeds: int, n_jobs: int) -> None:
-    if section in ("accuracy", "long", "refuse"):
-        prints = {"accuracy": print_accuracy, "long": print_long, "refuse": print_refusals}
+    if section in ("accuracy", "refuse"):
+        prints = {"accuracy": print_accuracy, "refuse": print_refusals}
         with processes(n_jobs) as pool:
             prints[section](folder, n_seeds, pool)
+    elif section == "long":
+        with processes(n_jobs) as pool:
+            print_long(folder, pool)
     elif section == "cost":
         print_cost(folder, n_seeds)
     elif section == "real":

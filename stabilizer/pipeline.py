@@ -295,7 +295,7 @@ def _synchronized(
     info: VideoInfo, log: GyroLog, camera: Camera | AnyPath | None, choices: Choices
 ) -> "Synchronization":
     """Return what the clip tells of what was not told; raise SyncRefused where it does not."""
-    from stabilizer.own_clock import on_own_clock, with_own_clock
+    from stabilizer.own_clock import with_own_clock
     from stabilizer.synchronization import (  # takes long to import, and is not always needed
         Known,
         accept,
@@ -314,7 +314,7 @@ def _synchronized(
         x, y, z = read_only("drift", choices["drift"], (3,)).tolist()
         known = replace(known, drift=(x, y, z))
     start, known = with_own_clock(log, start, known)
-    found = on_own_clock(synchronize(info, log, start, known), log)
+    found = synchronize(info, log, start, known)
     accept(found.verdict, info.path, strict=choices.get("strict", False))
     return found
 

@@ -1,6 +1,7 @@
 """The command line about calibration: a camera file from a clip and its log."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from stabilizer.camera import Camera, given_keys, load_camera, save_camera
 from stabilizer.cli.calibrate import save_found
 from stabilizer.cli.syncing import warn_of_assumed
+from stabilizer.errors import StabilizerError
 from stabilizer.simulate import simulate
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization import Confidence, Synchronization, Verdict
@@ -71,7 +73,7 @@ def test_what_the_clip_does_not_tell_is_left_out(tmp_path, caplog) -> None:
         drift=np.zeros(3),
         verdict=Verdict(Confidence.GOOD, ()),
         errors=dict.fromkeys(NAMES, 0.01),
-        kept=("focal", "readout_time"),
+        kept=("readout_time",),
         coarse=None,
         fine=None,
         rates=None,
@@ -80,7 +82,11 @@ def test_what_the_clip_does_not_tell_is_left_out(tmp_path, caplog) -> None:
     assert not {"readout_time", "readout_direction"} & given_keys(tmp_path / "camera.json")
     content = json.loads((tmp_path / "camera.json").read_text())
     assert content["fx"] == CAMERA.fx
-    assert content["standard_errors"].keys() == {"R_body_cam"}
+    assert content["standard_errors"].keys() == {"fx", "fy", "R_body_cam"}
+    found = replace(found, kept=("focal", "readout_time"))
+    with pytest.raises(StabilizerError, match="does not tell the focal length; give --hfov"):
+        save_found(found, tmp_path / "assumed.json")
+    assert not (tmp_path / "assumed.json").exists()
     warn_of_assumed(found)
     assert [record.getMessage() for record in caplog.records] == [
         f"the clip does not tell the {what}, which is taken as assumed"

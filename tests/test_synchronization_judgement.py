@@ -207,6 +207,17 @@ def test_the_verdict_follows_the_error_of_the_fine_delay() -> None:
         assert far.confidence == Confidence.FAILED and "21.0 ms from" in far.reasons[0]
 
 
+def test_a_given_delay_that_is_not_where_both_turn_alike_is_doubted() -> None:
+    motion = Handheld("walk", 1)
+    rates, log = seen(motion), log_of(motion)
+    coarse = coarse_sync(rates, log)
+    fine = fine_with(coarse.delay, 0.0)
+    for moved, confidence in ((0.012, "good"), (-0.015, "low"), (0.5, "failed")):
+        verdict = judged(rates, log, coarse, fine, moved=moved, told=True)
+        assert verdict.confidence == confidence
+        assert not verdict.reasons or f"{1e3 * moved:+.1f} ms from where" in verdict.reasons[0]
+
+
 def test_peaks_decide_in_three_steps() -> None:
     motion = Handheld("walk", 1)
     rates, log = seen(motion), log_of(motion)

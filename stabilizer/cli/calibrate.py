@@ -73,10 +73,17 @@ def _found_log(video: Path) -> Path:
 
 
 def save_found(found: "Synchronization", path: Path) -> None:
-    """Write the camera without what the clip does not tell: then it is looked for again."""
+    """Write the camera without a readout that the clip does not tell: it is looked for again.
+
+    Raises StabilizerError if the focal length is only assumed: a camera file is trusted to know it.
+    """
     from stabilizer.camera import save_camera
     from stabilizer.new_files import complete_or_absent
 
+    if "focal" in found.kept:
+        raise StabilizerError(
+            f"{path}: not written: the clip does not tell the focal length; give --hfov or --focal"
+        )
     unknown = ["readout_time", "readout_direction"] if "readout_time" in found.kept else []
     with complete_or_absent(path) as partial:
         save_camera(found.camera, partial, unknown=unknown, standard_errors=_errors(found))

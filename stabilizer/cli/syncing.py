@@ -76,7 +76,7 @@ def found_sync(
 
     `refine`: the delay that is told is only where to look.
     """
-    from stabilizer.own_clock import on_own_clock, with_own_clock
+    from stabilizer.own_clock import with_own_clock
     from stabilizer.synchronization import assumed_camera, synchronize
 
     camera = in_letters(camera, info.rotation_deg)
@@ -90,7 +90,7 @@ def found_sync(
     if not wants_auto(camera):
         start, known = with_own_clock(log, start, known)
     with busy("synchronizing"):
-        return on_own_clock(synchronize(info, log, start, known), log), known
+        return synchronize(info, log, start, known), known
 
 
 def warn_of_assumed(found: "Synchronization") -> None:

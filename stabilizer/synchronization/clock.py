@@ -1,7 +1,6 @@
 """The log's clock through a long clip: is it straight, and where it is not, by how much it is off.
 
-Each window tells its own delay, all else being known. Where neighbours disagree there is a look in
-between, until what is left is a straight line or a step, whose place is found to a frame.
+Each window tells its own delay, all else being known; knots through them are the corrections.
 """
 
 from collections.abc import Sequence
@@ -28,12 +27,7 @@ _ALIKE = 0.6  # correlation of a window that tells its lag
 _COARSE = 0.025  # s; lags err by half of that at most
 _LONG = 150.0  # s over which lags tell a skew better than it is guessed
 _FEWEST_POINTS = 100
-_JUMP = 3e-3  # s: less between neighbouring windows is bridged by a straight line
-_CLOSE = 2.0  # s between windows that are not looked between
-_MOST_LOOKS = 32
-_END_TRIED = 5  # delays to either side that are tried at the ends of a clip
 TRIED_EVERY = 0.01  # s between delays from which a fit finds the right one
-_BETTER = 0.9  # misfit with a step over that without, from which the step is there
 SHARP = 1e-3  # s that a step forwards takes
 
 
@@ -112,9 +106,8 @@ def local_delay(
         return None
     own = _started(own, fine, tried) if len(tried) > 1 else own
     unknowns = Unknowns(fine.value, np.eye(10)[0])  # a prior of 1 s: none
-    fit = rotation_stage(own, unknowns)
-    if fine.epipolar:
-        fit = epipolar_stage(own, unknowns, fit)
+    near = fine.epipolar
+    fit = epipolar_stage(own, unknowns, fine) if near else rotation_stage(own, unknowns)
     if fit.error[0] > _TELLING:
         return None
     t = (span[0] + span[1]) / 2

@@ -153,7 +153,8 @@ class _Clip:
         clock = problem.clock(fine.value)
         at = np.array(self.coarse_at)
         moved = float(clock.log_time(at) - at - self.coarse.delay)
-        verdict = judged(rates, self.log, self.coarse, fine, clock=clock, moved=moved)
+        told = self.known.delay is not None
+        verdict = judged(rates, self.log, self.coarse, fine, clock=clock, moved=moved, told=told)
         return found_result(problem, fine, self.known, verdict, self.coarse, rates, delays)
 
     def _start(self, pairs: Pairs, rates: PictureRates) -> tuple[Unknowns, Problem]:

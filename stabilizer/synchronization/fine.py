@@ -4,6 +4,7 @@ The unknowns tell how the clocks, the sensor's readout, the focal length, the gy
 mounting of the sensor relate. Each may be free, free with a prior, or fixed.
 """
 
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -47,7 +48,7 @@ def epipolar_stage(problem: Problem, unknowns: Unknowns, start: FineSync) -> Fin
     (variable projection).
     """
     # the stage before was misled by parallax, but for the focal length it is a better start
-    value = np.where(start.kept | (np.arange(10) == 3), start.value, unknowns.value)
+    value = np.where(np.arange(10) == 3, start.value, unknowns.value)
     spread = np.where(start.kept, 0.0, unknowns.spread)
     pair, n_pairs = problem.pairs.pair, len(problem.pairs.t_from)
 
@@ -82,7 +83,9 @@ def epipolar_stage(problem: Problem, unknowns: Unknowns, start: FineSync) -> Fin
         jacobian -= _followed(jacobian, by_direction, weight, pair, n_pairs)
         return error[:, None], jacobian[:, None]
 
-    return fitted(problem, Unknowns(value, spread), errors, epipolar=True)
+    fit = fitted(problem, Unknowns(value, spread), errors, epipolar=True)
+    error = np.where(start.kept, unknowns.spread, fit.error)
+    return replace(fit, kept=fit.kept | start.kept, error=error)
 
 
 def epipolar_residual(problem: Problem, value: Floats) -> float:

@@ -61,12 +61,11 @@ def followed(
     at_ends = [_at_end(fine, delays, look, stretch) for stretch in stretches]
     found = sorted({d.t: d for d in [*delays, *at_ends] if d is not None}.values(), key=_time)
     steps: dict[float, Knots] = {}  # by the time of the window before
-    unsettled = list(pairwise(found))
+    unsettled = [pair for pair in pairwise(found) if _disagree(*pair)]
     for _ in range(_MOST_LOOKS):
-        disagreeing = [pair for pair in unsettled if _disagree(*pair)]
-        if not disagreeing:
+        if not unsettled:
             break
-        (before, after), unsettled = disagreeing[0], disagreeing[1:]
+        before, after = unsettled.pop(0)
         own, step = _between(before, after, fine, look)
         if step is not None:
             steps[before.t] = step
@@ -75,8 +74,9 @@ def followed(
             found.append(own)
             expected = np.interp(own.t, (before.t, after.t), (before.delay, after.delay))
             if abs(own.delay - expected) > UNEVEN / 2 + SURE * own.error:
-                unsettled += [(before, own), (own, after)]
-    else:
+                halves = ((before, own), (own, after))
+                unsettled += [pair for pair in halves if _disagree(*pair)]
+    if unsettled:
         LOG.warning("the log's clock is too uneven to be followed everywhere")
     found.sort(key=_time)
     return joined(found, steps), found

@@ -31,7 +31,7 @@ _LOW_BAND, _HIGH_BAND = (0.5, 1.5), (3.0, 6.0)  # Hz
 _CLEAN, _STEADIED = 0.8, 0.6  # gain of the high band over that of the low one
 _EXACT, _USABLE = 1e-3, 5e-3  # s, standard error of the delay
 _SHORTEST = 1.5  # s of motion to compare
-_FAR = 0.02  # s between coarse and fine delay; they differ by 12 ms at most
+_FAR, _OFF = 0.02, 0.013  # s between coarse and fine delay; they differ by 12 ms at most
 
 
 class Confidence(StrEnum):
@@ -88,10 +88,12 @@ def judged(
     *,
     clock: ClockSync | None = None,
     moved: float = 0.0,
+    told: bool = False,
 ) -> Verdict:
     """Return how sure the sync is; after the coarse stage, or after the fine one.
 
-    That one tells `fine`, the `clock` and by how much (s) it `moved` the delay.
+    That one tells `fine`, the `clock`, by how much (s) it `moved` the delay and whether that was
+    `told`.
     """
     failed: list[str] = []
     low: list[str] = []
@@ -123,18 +125,25 @@ def judged(
     elif coarse.score < _ALIKE:
         low.append(f"the log moves only partly like the picture ({peak})")
     if fine is not None:
-        _judge_fine(fine, abs(moved), failed, low)
+        _judge_fine(fine, moved, told, failed, low)
     if failed:
         return Verdict(Confidence.FAILED, tuple(failed + low))
     return Verdict(Confidence.LOW if low else Confidence.GOOD, tuple(low))
 
 
-def _judge_fine(fine: FineSync, moved: float, failed: list[str], low: list[str]) -> None:
+def _judge_fine(
+    fine: FineSync, moved: float, told: bool, failed: list[str], low: list[str]
+) -> None:
     error = float(fine.error[0])
-    if error > _USABLE or moved > _FAR:
+    if told and abs(moved) > _OFF:
+        (failed if abs(moved) > _FAR else low).append(
+            f"the delay that is given is {1e3 * moved:+.1f} ms from where picture and log turn "
+            "alike: leave it out, or let it be refined"
+        )
+    elif error > _USABLE or abs(moved) > _FAR:
         failed.append(
-            f"the delay is uncertain: {1e3 * error:.1f} ms, {1e3 * moved:.1f} ms from the first "
-            "estimate"
+            f"the delay is uncertain: {1e3 * error:.1f} ms, {1e3 * abs(moved):.1f} ms from the "
+            "first estimate"
         )
     elif error > _EXACT:
         low.append(f"the delay is only known to {1e3 * error:.1f} ms")
