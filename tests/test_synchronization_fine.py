@@ -103,8 +103,14 @@ Errors = Callable[[Floats], tuple[Floats, Floats]]
 def errors_of(stage: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Errors:
     """Return the errors that a stage would minimize."""
     caught: list[Errors] = []
+
+    def fitted(problem: Problem, unknowns: Unknowns, errors: Errors, *, epipolar: bool) -> FineSync:
+        caught.append(errors)
+        none = np.zeros(10)
+        return FineSync(none, none, none.astype(bool), 1.0, epipolar, none)
+
     with monkeypatch.context() as patch:
-        patch.setattr(fine, "fitted", lambda problem, unknowns, e, epipolar: caught.append(e))
+        patch.setattr(fine, "fitted", fitted)
         stage()
     return caught[0]
 
@@ -123,6 +129,16 @@ def test_the_derivatives_of_the_errors_at_infinity(monkeypatch: pytest.MonkeyPat
             plain = (errors(value + step)[0] - errors(value - step)[0]) / 2e-4
             miss = np.linalg.norm(jacobian[..., i] - plain) / np.linalg.norm(plain)
             assert miss < 0.02, name  # 1° per frame
+
+
+def test_what_the_first_stage_kept_is_still_called_kept() -> None:
+    motion = Handheld("walk", 1)
+    problem, truth, unknowns = case(motion, duration=1.5, position=walking(motion), points=40)
+    kept = np.arange(10) == 2
+    start = FineSync(truth, unknowns.spread, kept, 1.0, False, np.zeros(10))
+    found = epipolar_stage(problem, unknowns, start)
+    assert found.kept[2] and found.error[2] == unknowns.spread[2] > 0
+    assert found.value[2] == unknowns.value[2]
 
 
 def test_the_derivatives_of_the_epipolar_errors(monkeypatch: pytest.MonkeyPatch) -> None:
