@@ -120,15 +120,16 @@ def print_accuracy(folder: Path, n_seeds: int, pool: "Pool") -> None:
         f"{'drift rad/s':>14}   z: delay readout focal skew   confidence\n"
         f"{'':22}{'within  med   max':>18}{'max':>14}{'max':>12}{'max':>12}{'max':>14}"
     )
-    everything: list[tuple[float, Errors]] = []
+    by_place: dict[str, list[tuple[float, Errors]]] = {"far": [], "near": []}
     for kind, seconds, near in rows:
         found = [next(results) for _ in range(n_seeds)]
         for k, rate in enumerate(rates):
             own = [case[k] for case in found]
-            everything += [(seconds, error) for error in own]
-            place = " (near)" if near else ""
-            print_row(f"{kind}{place}, {seconds:.0f} s, {rate:.0f} Hz", own)
-    print_shares(everything)
+            place = "near" if near else "far"
+            by_place[place] += [(seconds, error) for error in own]
+            print_row(f"{kind} {place} {seconds:.0f} s {rate:.0f} Hz", own)
+    for place, results_there in by_place.items():
+        print_shares(place, results_there)
 
 
 def print_row(title: str, found: Sequence[Errors]) -> None:
@@ -149,13 +150,15 @@ def rms(values: Iterable[float]) -> float:
     return float(np.sqrt(np.mean(np.square(list(values)))))
 
 
-def print_shares(found: Sequence[tuple[float, Errors]]) -> None:
-    """Print the share of cases within each target."""
+def print_shares(place: str, found: Sequence[tuple[float, Errors]]) -> None:
+    """Print the share of cases within each target, of those that have it."""
     for name, target in TARGETS.items():
         own = [getattr(e, name) for seconds, e in found if name not in FROM_40_S or seconds >= 40]
+        if not own:
+            continue
         share = float(np.mean(np.array(own) < target))
         missed = "" if share >= SHARE else " MISSED"
-        print(f"{name} within {target:g}: {share:.1%} of {len(own)}{missed}")
+        print(f"{place}: {name} within {target:g}: {share:.1%} of {len(own)}{missed}")
 
 
 def long_of(job: tuple[str, str]) -> tuple[float, float, str, float]:

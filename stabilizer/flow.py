@@ -74,8 +74,8 @@ def follow(
     )
 
 
-def corners(picture: Image, *, least_slope: float) -> Points:
-    """Return the corners (N, 2) px of a picture, best first, that are `MARGIN` px inside it.
+def corners(picture: Image, *, least_slope: float) -> tuple[Points, Floats]:
+    """Return the corners (N, 2) px of a picture, `MARGIN` px inside it, and slopes, steepest first.
 
     Shi-Tomasi: peaks of the smaller eigenvalue λ of the mean over 3x3 px of ∇I ∇Iᵀ, with √λ, the
     slope across the weakest direction, above `least_slope` grey levels per px.
@@ -86,7 +86,9 @@ def corners(picture: Image, *, least_slope: float) -> Points:
     y, x = np.nonzero(peak)
     order = np.argsort(-strength[y, x], kind="stable")
     points = np.column_stack([x, y])[order].astype(np.float32)
-    return points[_window_inside(points, picture.shape)]
+    slope = 255 / 2 * np.sqrt(strength[y, x][order], dtype=np.float64)
+    inside = _window_inside(points, picture.shape)
+    return points[inside], slope[inside]
 
 
 def reduced(luma: Plane, width: int, height: int) -> Image:

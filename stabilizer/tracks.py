@@ -217,8 +217,9 @@ class _Follower:
 
     def _refill(self, picture: Image) -> slice:
         """Keep the oldest point in each cell of the grid, add the best corners of empty ones."""
-        for least_slope in (_STRONG, _LEAST_SLOPE):
-            points = np.concatenate([self._points, corners(picture, least_slope=least_slope)])
+        found, slope = corners(picture, least_slope=_LEAST_SLOPE)
+        for new_ones in (found[slope > _STRONG], found):
+            points = np.concatenate([self._points, new_ones])
             cell = _cells(points, picture.shape, self._max_points)
             first = np.sort(np.unique(cell, return_index=True)[1])
             if len(first) > _ENOUGH * self._max_points:

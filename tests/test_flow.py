@@ -128,15 +128,16 @@ def test_corners_are_the_peaks_of_the_weaker_slope_best_first() -> None:
     slope = weaker_slope(START)
     peak = slope == ndimage.maximum_filter(slope, 3)
     expected = np.flatnonzero(peak[MARGIN:-MARGIN, MARGIN:-MARGIN])
-    found = corners(START, least_slope=3.0)
+    found, own = corners(START, least_slope=3.0)
     assert found.min() >= MARGIN
     assert (found.max(axis=0) <= (WIDTH - 1 - MARGIN, HEIGHT - 1 - MARGIN)).all()
     x, y = found.astype(int).T
     assert (np.diff(slope[y, x]) < 1e-3).all()
     assert slope[y, x].min() > 2.999
+    np.testing.assert_allclose(own, slope[y, x], atol=1e-3)
     strong = slope[MARGIN:-MARGIN, MARGIN:-MARGIN].ravel()[expected] > 3.001
     assert abs(np.count_nonzero(strong) - len(found)) <= 2  # single precision at the threshold
-    assert corners(np.full_like(START, 90), least_slope=0.0).shape == (0, 2)
+    assert corners(np.full_like(START, 90), least_slope=0.0)[0].shape == (0, 2)
 
 
 def test_any_points_are_followed_and_those_that_leave_are_marked() -> None:

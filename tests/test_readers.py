@@ -71,12 +71,15 @@ def test_a_directory_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("size", "message"), [(1 << 30, "line 5002 is longer"), (2 * 1024**3 + 1, "larger than 2 GB")]
+)
+def test_a_huge_file_is_refused_at_once(tmp_path: Path, size: int, message: str) -> None:
     path = tmp_path / "huge.csv"
     with path.open("wb") as file:
         file.write(b"t,gx,gy,gz\n" + b"0.01,0.1,0.2,0.3\n" * 5000)
-        file.truncate(2 * 1024**3 + 1)  # a hole on disk: takes no room
-    with pytest.raises(GyroDataError, match="larger than 2 GB"):
+        file.truncate(size)  # a hole on disk: takes no room
+    with pytest.raises(GyroDataError, match=message):
         read(path)
 
 

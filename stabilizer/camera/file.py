@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -98,9 +98,7 @@ class CameraFile:
             fit = [m for m in fit if _near(m.frame_rate, frame_rate)] or fit
         mode = self._one_of(fit)
         scaled = mode.usable.scaled_to(width, height)
-        return CameraMode(
-            width, height, mode.label, scaled, "", mode.given, mode.frame_rate, mode.delay
-        )
+        return replace(mode, width=width, height=height, name=mode.label, camera=scaled)
 
     def _named(self, name: str | None) -> list[CameraMode]:
         if name is None:

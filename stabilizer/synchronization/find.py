@@ -164,11 +164,12 @@ class _Clip:
         problem = Problem(
             _thinned(pairs), self.log, self.orientation, self.camera, mounting, self.middle
         )
-        delay, skew = coarse.delay, known.clock_skew or 0.0
-        t, lag = window_lags(rates, self.log, coarse.R_cam_body, delay, self.windows)
+        skew = known.clock_skew or 0.0
         if known.delay is not None:
-            delay = known.delay
-        elif len(t) > 1:
+            return _unknowns(self.camera, known, known.delay, skew), problem
+        delay = coarse.delay
+        t, lag = window_lags(rates, self.log, coarse.R_cam_body, delay, self.windows)
+        if len(t) > 1:
             delay, skew = straight_line(t, lag, self.middle, skew=known.clock_skew)
             line = delay + skew * (t - self.middle)
             problem = replace(problem, corrections=rough_corrections(t, lag, line))
