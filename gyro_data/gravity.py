@@ -11,6 +11,7 @@ from gyro_data.errors import GyroDataError
 from gyro_data.log import GyroLog
 from gyro_data.orientation import Orientation, inside_gaps
 from gyro_data.quaternions import conjugate, multiply, normalize, rotate, to_rotvec
+from gyro_data.timestamps import resampled
 
 GRAVITY = 9.81
 """m/s²."""
@@ -78,8 +79,8 @@ def _up_in_stretch(t: Floats, accel: Floats, orientation: Orientation) -> Floats
     grid = np.linspace(t[0], t[-1], len(t))
     step = (t[-1] - t[0]) / (len(t) - 1) if len(t) > 1 else 1.0
     quat_xyzw = orientation.quat_at(grid)
-    up_body = _up_in_body(_mean_rates(quat_xyzw, step), _resampled(grid, t, accel), step)
-    return _resampled(t, grid, _slow_part(rotate(quat_xyzw, up_body), step))
+    up_body = _up_in_body(_mean_rates(quat_xyzw, step), resampled(grid, t, accel), step)
+    return resampled(t, grid, _slow_part(rotate(quat_xyzw, up_body), step))
 
 
 def _mean_rates(quat_xyzw: Floats, step: float) -> Floats:
@@ -90,11 +91,6 @@ def _mean_rates(quat_xyzw: Floats, step: float) -> Floats:
     """
     turned = to_rotvec(multiply(conjugate(quat_xyzw[:-1]), quat_xyzw[1:]))
     return np.concatenate([turned[:1] if len(turned) else np.zeros((1, 3)), turned]) / step
-
-
-def _resampled(t_new: Floats, t: Floats, values: Floats) -> Floats:
-    """Interpolate `values` (N, 3) at `t` linearly to (M, 3) at `t_new`."""
-    return np.stack([np.interp(t_new, t, column) for column in values.T], axis=-1)
 
 
 def _up_in_body(gyro: Floats, accel: Floats, step: float) -> Floats:

@@ -48,6 +48,11 @@ def find_gaps(t: Floats) -> Floats:
     return np.stack([t[before], t[before + 1]], axis=-1)
 
 
+def resampled(t_new: Floats, t: Floats, values: Floats) -> Floats:
+    """Interpolate `values` (N, k) at `t` linearly to (M, k) at `t_new`, ends held."""
+    return np.stack([np.interp(t_new, t, column) for column in values.T], axis=-1)
+
+
 def sampling_interval(ticks: NDArray[Any]) -> float:
     """Return the median step between successive distinct values of `ticks (N,)`, in any order.
 

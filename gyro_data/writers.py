@@ -11,11 +11,10 @@ from gyro_data.checks import Floats
 from gyro_data.errors import GyroDataError
 from gyro_data.log import GyroLog
 from gyro_data.readers.content import GRAVITY
-from gyro_data.readers.gcsv import DIRECTIONS, camera_to_gyroflow
+from gyro_data.readers.gcsv import CAMERA_KEYS, DIRECTIONS, camera_to_gyroflow
 
 _GYRO = ("gx_rad_s", "gy_rad_s", "gz_rad_s")
 _ACCEL = ("ax_m_s2", "ay_m_s2", "az_m_s2")
-_GCSV_KEYS = ("vendor", "videofilename", "lensprofile", "lens_info", "fwversion", "note")
 
 
 def write(log: GyroLog, path: str | PathLike[str], *, imu_orientation: str | None = None) -> None:
@@ -42,7 +41,7 @@ def _write_csv(log: GyroLog, path: Path, letters: str | None) -> None:
 def _write_gcsv(log: GyroLog, path: Path, letters: str | None) -> None:
     head = ["GYROFLOW IMU LOG", "version,1.3", f"id,{_one_field(log.hints.get('id', 'gyro_data'))}"]
     head += [f"orientation,{camera_to_gyroflow(letters)}"] if letters else []
-    head += [f"{k},{_one_field(log.hints[k])}" for k in _GCSV_KEYS if log.hints.get(k)]
+    head += [f"{k},{_one_field(log.hints[k])}" for k in CAMERA_KEYS if log.hints.get(k)]
     head += [*_readout(log.hints), "tscale,1", "gscale,1", "ascale,1"]
     values = [log.t, log.gyro] + ([] if log.accel is None else [log.accel / GRAVITY])
     head.append("t,gx,gy,gz" + ("" if log.accel is None else ",ax,ay,az"))

@@ -99,7 +99,7 @@ def _mode_facts(mode: CameraMode, camera: Camera) -> dict[str, Any]:
         "vertical_view_deg": _angle(camera, (camera.cx, -0.5), (camera.cx, bottom)),
         "diagonal_view_deg": _angle(camera, (-0.5, -0.5), (right, bottom)),
         **(readout if "readout_time" in mode.given else {"readout": untold}),
-        **(mounting if {"imu_orientation", "R_body_cam"} & mode.given else {"axes": untold}),
+        **(mounting if mode.tells_axes else {"axes": untold}),
         **delay,
     }
 
@@ -114,9 +114,8 @@ def _angle(camera: Camera, a: tuple[float, float], b: tuple[float, float]) -> fl
 
 
 def _told(mode: CameraMode) -> str:
-    rate = "" if mode.frame_rate is None else f" at {mode.frame_rate:g} fps"
     focal = "not usable" if mode.camera is None else f"focal {mode.camera.fx:.1f} px"
-    return f"{mode.width}x{mode.height}{rate}, {focal}" if mode.name else focal
+    return f"{mode.size_and_rate}, {focal}" if mode.name else focal
 
 
 def _by_axis(values: np.ndarray) -> dict[str, float]:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats
 from gyro_data.errors import GyroDataError
@@ -43,6 +42,8 @@ def from_angles(path: Path, roll_pitch_yaw: Floats, order: str | None) -> tuple[
             f"{path}: an attitude as roll, pitch and yaw, in which order? Give attitude (one of "
             f"{', '.join(ANGLE_ORDERS)}; ZYX is an aircraft's: yaw first, about z)"
         )
+    from scipy.spatial.transform import Rotation  # takes long to import
+
     angles = roll_pitch_yaw[:, ["XYZ".index(axis) for axis in order]]
     return Rotation.from_euler(order, angles).as_quat(), f"angles turned in the order {order}"
 

@@ -146,7 +146,7 @@ def _columns_by_name(path: Path, layout: Layout) -> Columns:
     if attitude := quaternions(labels):
         return Columns(_time_column(path, layout), QUATERNION, Source(attitude[0]), found_accel)
     if turned := angles(labels):
-        return Columns(_time_column(path, layout), ANGLES, Source(turned), found_accel)
+        return Columns(_time_column(path, layout), ANGLES, Source(turned[0]), found_accel)
     raise GyroDataError(f"{path}: {_why_no_rates(labels)}; {_found(layout)}; {_remedy(labels)}")
 
 
@@ -170,6 +170,8 @@ def _nameless_rates(path: Path, layout: Layout) -> list[tuple[int, int, int]]:
 
 def _one_of(path: Path, layout: Layout, sets: list[tuple[int, int, int]]) -> tuple[int, int, int]:
     """Return the one set of rates, or the first of several that say the same but for a bias."""
+    if len(sets) == 1:
+        return sets[0]
     sample = sample_of(layout)
     if all(same_motion(sample[:, sets[0]], sample[:, other]) for other in sets[1:]):
         return sets[0]
@@ -258,6 +260,8 @@ def _time_column(path: Path, layout: Layout) -> int:
     times = [i for i, label in enumerate(layout.labels) if is_time(label)]
     if not times:
         raise GyroDataError(f"{path}: no time column; {_found(layout)}; name it with {EXAMPLE}")
+    if len(times) == 1:
+        return times[0]
     sample = sample_of(layout)
     numeric = [i for i in times if any(i < len(r) and is_number(r[i]) for r in layout.rows[:9])]
     running = set(clocks(sample, numeric).candidates)

@@ -17,7 +17,8 @@ LARGEST_NUMBER = 1e19
 LEAST_ROWS = 10
 """Fewer rows do not show what a column is."""
 
-_GRAVITY_OFF = 0.15
+GRAVITY_OFF = 0.15
+"""Part by which an acceleration at rest may differ from gravity."""
 _STEADY = 0.2
 _SENSOR_COLUMNS = (3, 6, 9)
 _NEVER_BACK = 0.98
@@ -89,17 +90,12 @@ def same_motion(a: Floats, b: Floats) -> bool:
 
 def looks_like_gravity(values: Floats) -> bool:
     """Tell whether vectors (n, 3) are about as long as gravity, in m/s² or g, most of the time."""
-    middle = float(np.median(np.linalg.norm(values, axis=1)))
-    return steady_length(values) and any(abs(middle / g - 1) < _GRAVITY_OFF for g in (GRAVITY, 1.0))
-
-
-def steady_length(values: Floats) -> bool:
-    """Tell whether vectors (n, 3) are of about one length most of the time, as gravity is."""
     if not len(values):
         return False
     size = np.linalg.norm(values, axis=1)
     middle = float(np.median(size))
-    return bool(middle > 0 and np.percentile(np.abs(size - middle), 75) < _STEADY * middle)
+    near = any(abs(middle / g - 1) < GRAVITY_OFF for g in (GRAVITY, 1.0))
+    return bool(near and np.percentile(np.abs(size - middle), 75) < _STEADY * middle)
 
 
 def _sensors(

@@ -21,7 +21,7 @@ from gyro_data.readers.gcsv import gyroflow_to_camera
 from gyro_data.readers.gopro import is_mp4
 from gyro_data.readers.layout import is_text
 from gyro_data.readers.options import ReadOptions
-from gyro_data.readers.repair import build_log, on_times
+from gyro_data.readers.repair import build_log, with_accel
 
 NAME = "embedded"
 VIDEOS = (".mp4", ".mov", ".mxf", ".insv", ".360", ".braw", ".r3d", ".crm", ".mcraw")
@@ -60,10 +60,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     dropped = int(np.count_nonzero(~good))
     log = build_log(path, t[good], np.deg2rad(gyro[good]), hints, dropped_rows=dropped)
     accel = _series([s for s in every if s["accl"] is not None], "accl")
-    values = on_times(log.t, *accel)
-    if values is None or not np.isfinite(values).all():
-        return log
-    return GyroLog(log.t, log.gyro, values, log.gaps, log.hints)
+    return with_accel(log, *accel, {}) or log
 
 
 def how_to_install() -> str:

@@ -32,16 +32,9 @@ DIRECTIONS: Mapping[str, str] = {
 
 _SCALES = {"tscale": "0.001", "gscale": "1", "ascale": "1"}
 _ORIENTATION = "xzY"  # where none is stated, as the format's first reader takes it
-_KEPT = (
-    "version",
-    "id",
-    "vendor",
-    "videofilename",
-    "lensprofile",
-    "lens_info",
-    "fwversion",
-    "note",
-)
+CAMERA_KEYS = ("vendor", "videofilename", "lensprofile", "lens_info", "fwversion", "note")
+"""What the preamble tells of camera and clip: kept as hints, and written again."""
+_KEPT = ("version", "id", *CAMERA_KEYS)
 
 
 def detect(path: Path, head: bytes) -> bool:
@@ -77,9 +70,8 @@ def gyroflow_to_camera(letters: str) -> str:
     return "".join(letters[i].swapcase() for i in (1, 0, 2))
 
 
-def camera_to_gyroflow(letters: str) -> str:
-    """Return Gyroflow's `orientation` of letters for camera axes: the same exchange."""
-    return gyroflow_to_camera(letters)
+camera_to_gyroflow = gyroflow_to_camera
+"""The same exchange is its own inverse."""
 
 
 def _is_header(fields: Fields) -> bool:

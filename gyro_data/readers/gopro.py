@@ -19,7 +19,7 @@ from gyro_data.log import GyroLog
 from gyro_data.readers.gpmf import BadPayload, Sensor, first_value, sensor
 from gyro_data.readers.layout import is_text
 from gyro_data.readers.options import ReadOptions
-from gyro_data.readers.repair import build_log, on_times
+from gyro_data.readers.repair import build_log, with_accel
 
 LOG = logging.getLogger(__name__)
 
@@ -83,10 +83,9 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
     _warn_of_steadying(path, track)
     log = build_log(path, t, rates, hints)
     accel = _readings(path, track, "ACCL")
-    values = None if accel is None else on_times(log.t, accel[0], accel[1])
-    if values is None:
+    if accel is None:
         return log
-    return GyroLog(log.t, log.gyro, values, log.gaps, {**log.hints, "accel_unit": "m/s^2"})
+    return with_accel(log, *accel[:2], {"accel_unit": "m/s^2"}) or log
 
 
 def sample_times(starts: Floats, first: Floats, counts: Floats) -> Floats:

@@ -103,10 +103,11 @@ def first_value(payload: bytes, key: str, depth: int = 0) -> Record | None:
 
 def sensor(payload: bytes, key: str, model: str, depth: int = 0) -> Sensor | None:
     """Return the readings of the first stream of that key (GYRO, ACCL) in a payload."""
-    fields = {r.key: r for r in records(payload)}
+    every = list(records(payload))
+    fields = {r.key: r for r in every}
     if key in fields and fields[key].kind != CONTAINER:
         return _sensor(fields, key, model)
-    for record in records(payload):
+    for record in every:
         if record.kind == CONTAINER and depth < _DEEPEST:
             found = sensor(record.value, key, model, depth + 1)
             if found is not None:

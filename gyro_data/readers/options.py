@@ -9,6 +9,9 @@ import numpy as np
 
 from gyro_data.timestamps import TIME_UNITS
 
+Hints = dict[str, str]
+"""What was concluded of a log, by name, as `GyroLog.hints` keeps it."""
+
 RATE_UNITS = {"rad/s": 1.0, "deg/s": np.pi / 180, "mdeg/s": np.pi / 180_000}
 """rad/s per unit."""
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from gyro_data.checks import Bools, Floats
 from gyro_data.errors import GyroDataError
 from gyro_data.log import LARGEST_RATE, GyroLog
 from gyro_data.readers.clock_faults import put_right
-from gyro_data.timestamps import find_gaps
+from gyro_data.timestamps import find_gaps, resampled
 
 LOG = logging.getLogger(__name__)
 
@@ -89,7 +90,18 @@ def finished(
     return GyroLog(t, gyro, accel, gaps, {**hints, **faults})
 
 
-def on_times(t: Floats, t_own: Floats, values: Floats) -> Floats | None:
+def with_accel(log: GyroLog, t: Floats, values: Floats, hints: Mapping[str, str]) -> GyroLog | None:
+    """Return the log with accelerations (M, 3) m/s² of other times `t`; None where they do not fit.
+
+    That is, where they leave the log for too long.
+    """
+    accel = _on_times(log.t, t, values)
+    if accel is None or not np.isfinite(accel).all():
+        return None
+    return replace(log, accel=accel, hints={**log.hints, **hints})
+
+
+def _on_times(t: Floats, t_own: Floats, values: Floats) -> Floats | None:
     """Return `values (M, 3)` interpolated to `t (N,)`, None where they leave it for too long."""
     order = np.argsort(t_own, kind="stable")
     t_own, values = t_own[order], values[order]
@@ -99,7 +111,7 @@ def on_times(t: Floats, t_own: Floats, values: Floats) -> Floats | None:
     nearest = np.minimum(np.abs(t - t_own[after - 1]), np.abs(t_own[after] - t))
     if np.mean(nearest > _LONG_SILENCE) > MAX_BAD_SHARE:
         return None
-    return np.stack([np.interp(t, t_own, axis) for axis in values.T], axis=-1)
+    return resampled(t, t_own, values)
 
 
 def _faults(t: Floats, gyro: Floats) -> dict[str, str]:

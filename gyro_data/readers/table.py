@@ -5,7 +5,6 @@ Text → layout → columns → rows → seconds, rad/s and m/s² → log; each 
 
 import logging
 import re
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -30,17 +29,17 @@ from gyro_data.readers.columns import (
 )
 from gyro_data.readers.content import looks_like_gravity
 from gyro_data.readers.layout import Layout, find_layout, is_text
-from gyro_data.readers.options import ReadOptions
+from gyro_data.readers.options import Hints, ReadOptions
 from gyro_data.readers.repair import (
     build_log,
     finished,
-    on_times,
     refuse_bad_rows,
     told_repairs,
+    with_accel,
 )
 from gyro_data.readers.size import refuse_large
 from gyro_data.readers.times import si_times
-from gyro_data.readers.units import Hints, si_accelerations, si_angles, si_rates
+from gyro_data.readers.units import si_accelerations, si_angles, si_rates
 from gyro_data.readers.words import ACCEL, NAMELESS, triples
 
 if TYPE_CHECKING:
@@ -175,12 +174,11 @@ def _log_of_rates(
 
 def _with_accel(path: Path, log: GyroLog, accel: Sampled, hints: Hints) -> GyroLog:
     """Return the log with accelerations (M, 3) m/s² of other times, interpolated."""
-    values = on_times(log.t, accel.t, accel.values)
-    if values is None:
+    told = {**hints, "accel_times": "interpolated to the gyro's"}
+    both = with_accel(log, accel.t, accel.values, told)
+    if both is None:
         LOG.warning("%s: the accelerations leave too much of the log, and are left out", path)
-        return log
-    told = {**log.hints, **hints, "accel_times": "interpolated to the gyro's"}
-    return replace(log, accel=values, hints=told)
+    return both or log
 
 
 def _log_of_attitude(

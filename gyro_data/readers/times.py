@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from gyro_data.checks import Bools, Floats
 from gyro_data.errors import GyroDataError
+from gyro_data.readers.options import Hints
 from gyro_data.readers.words import TIME_UNIT_WORDS, unit_of
-from gyro_data.timestamps import TIME_UNITS, plausible_time_units, to_seconds
-
-Hints = dict[str, str]
+from gyro_data.timestamps import TIME_UNITS, plausible_time_units, sampling_interval, to_seconds
 
 _EPOCH_YEARS = (1.0e9, 4.2e9)
 """s since 1970: the years 2001 to 2103."""
@@ -63,20 +62,17 @@ def _scale(preamble: Mapping[str, str]) -> float | None:
     return scale if np.isfinite(scale) and scale > 0 else None
 
 
-def _interval(ticks: NDArray[Any]) -> float:
+def _interval(path: Path, ticks: NDArray[Any]) -> float:
     """Return the ticks from one sample to the next, also where many share a time."""
-    steps = np.diff(ticks)
-    if (steps < 0).any():
-        steps = np.diff(np.sort(ticks))
-    moving = steps[steps > 0]
-    return float(np.median(moving)) * (len(moving) + 1) / len(ticks) if moving.size else np.nan
+    interval = sampling_interval(ticks) * len(np.unique(ticks)) / len(ticks)
+    if np.isnan(interval):
+        raise GyroDataError(f"{path}: all rows have the same time; choose another with columns")
+    return interval
 
 
 def _unit_by_interval(path: Path, ticks: NDArray[Any]) -> tuple[str, str, str]:
     """Return the one unit of time that makes the rate plausible, what told it, and how."""
-    interval = _interval(ticks)
-    if np.isnan(interval):
-        raise GyroDataError(f"{path}: all rows have the same time; choose another with columns")
+    interval = _interval(path, ticks)
     units = plausible_time_units(interval)
     rates = {unit: f"{TIME_UNITS[unit] / interval:.5g} Hz in {unit}" for unit in units}
     if len(units) == 1:
@@ -98,9 +94,7 @@ def _counts_since_1970(ticks: NDArray[Any], unit: str) -> bool:
 
 def _refuse_impossible(path: Path, ticks: NDArray[Any], unit: str, label: str) -> None:
     """Raise GyroDataError where the header's unit makes a rate that no log has."""
-    interval = _interval(ticks)
-    if np.isnan(interval):
-        raise GyroDataError(f"{path}: all rows have the same time; choose another with columns")
+    interval = _interval(path, ticks)
     rate = TIME_UNITS[unit] / interval
     slowest, fastest = _POSSIBLE_RATES
     if not slowest <= rate <= fastest:

@@ -8,8 +8,8 @@ import numpy as np
 
 from gyro_data.checks import Floats
 from gyro_data.errors import GyroDataError
-from gyro_data.readers.content import GRAVITY, looks_like_gravity
-from gyro_data.readers.options import RATE_UNITS, rate_scale
+from gyro_data.readers.content import GRAVITY, GRAVITY_OFF, looks_like_gravity
+from gyro_data.readers.options import RATE_UNITS, Hints, rate_scale
 from gyro_data.readers.words import (
     ACCEL_UNIT_WORDS,
     ALWAYS_RADIANS,
@@ -18,8 +18,6 @@ from gyro_data.readers.words import (
     unit_of,
     words_of,
 )
-
-Hints = dict[str, str]
 
 ACCEL_UNITS = {"m/s^2": 1.0, "g": GRAVITY, "mg": GRAVITY / 1000}
 FASTEST = 36.0
@@ -32,9 +30,7 @@ rest), above WILD deg/s (rad/s would be one that whirls); between them both can 
 _STEP_RAD = (2.5e-4, 2.3e-3)
 _STEP_DEG = (3.7e-3, 0.14)
 """What one count of a 16-bit gyro is, in rad/s (500 to 4000 deg/s) and in deg/s (125 to 4000)."""
-_GRAVITY_OFF = 0.15
 _COUNTS_OF_GRAVITY = 50.0  # longer numbers are no m/s² of a camera
-_COUNTS = re.compile(r"\b(lsbs?|counts?|digits?|gyro\w*|scale|sensitivity|resolution)\b")
 _COUNTS_PER_UNIT = re.compile(r"\b(?:lsbs?|counts?|digits?) (?:per )?(?:m?deg|rad|m?dps)")
 _LOOKED_AT = 20_000  # samples; enough to tell the step of a sensor
 
@@ -86,7 +82,7 @@ def si_accelerations(
     if unit is None and (size > _COUNTS_OF_GRAVITY or looks_like_gravity(values)):
         unit = min(ACCEL_UNITS, key=lambda u: abs(np.log(size * ACCEL_UNITS[u] / GRAVITY)))
         source = "gravity"
-        if size > _COUNTS_OF_GRAVITY and abs(size * ACCEL_UNITS[unit] / GRAVITY - 1) > _GRAVITY_OFF:
+        if size > _COUNTS_OF_GRAVITY and abs(size * ACCEL_UNITS[unit] / GRAVITY - 1) > GRAVITY_OFF:
             hints = {"accel_unit": f"counts, {size:.4g} per g", "accel_unit_from": source}
             return values * (GRAVITY / size), hints
     if unit is None:
@@ -212,9 +208,7 @@ def _scale_with_unit(path: Path, name: str, text: str) -> tuple[float, str]:
     value = _number((re.search(r"[-+.\deE]*\d[\d.eE+-]*", text) or [""])[0])
     if unit is None or value is None:
         raise _which_unit(path, f"the preamble says {name}: {text}, without a unit known here")
-    inverse = (
-        re.search(r"\b(?:lsbs?|counts?|digits?) (?:per )?(?:m?deg|rad|m?dps)", words) is not None
-    )
+    inverse = _COUNTS_PER_UNIT.search(words) is not None
     return (RATE_UNITS[unit] / value if inverse else RATE_UNITS[unit] * value), f"{name}: {text}"
 
 

@@ -134,11 +134,7 @@ def triples(labels: Sequence[str], pattern: re.Pattern[str]) -> list[tuple[int, 
 
 def turn_rates(labels: Sequence[str]) -> list[tuple[int, int, int]]:
     """Return the columns of the rates of roll, pitch and yaw, which turn about x, y and z."""
-    found: dict[str, int] = {}
-    for i, label in enumerate(labels):
-        if match := TURN_RATE.fullmatch(words_of(label)):
-            found.setdefault(match["angle"] or match["gyro_angle"], i)
-    return [(found["roll"], found["pitch"], found["yaw"])] if len(found) == 3 else []
+    return _roll_pitch_yaw(labels, TURN_RATE)
 
 
 def quaternions(labels: Sequence[str]) -> list[tuple[int, int, int, int]]:
@@ -157,14 +153,19 @@ def numbered_quaternions(labels: Sequence[str]) -> bool:
     return len({m["axis"] for m in matches if m and m["axis"].isdecimal()}) >= 4
 
 
-def angles(labels: Sequence[str]) -> tuple[int, int, int] | None:
-    """Return the columns of roll, pitch and yaw, or None."""
+def angles(labels: Sequence[str]) -> list[tuple[int, int, int]]:
+    """Return the columns of roll, pitch and yaw."""
+    return _roll_pitch_yaw(labels, ANGLE)
+
+
+def _roll_pitch_yaw(labels: Sequence[str], pattern: re.Pattern[str]) -> list[tuple[int, int, int]]:
+    """Return the columns of all three; they are the only named groups of `pattern`."""
     found: dict[str, int] = {}
     for i, label in enumerate(labels):
-        if match := ANGLE.fullmatch(words_of(label)):
-            name = match["angle"]
+        if match := pattern.fullmatch(words_of(label)):
+            name = match[match.lastgroup or 0]
             found.setdefault("yaw" if name in ("azimuth", "heading") else name, i)
-    return (found["roll"], found["pitch"], found["yaw"]) if len(found) == 3 else None
+    return [(found["roll"], found["pitch"], found["yaw"])] if len(found) == 3 else []
 
 
 def sensor_rows(values: Sequence[str], *ranked: Sequence[str]) -> str | None:

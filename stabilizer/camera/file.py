@@ -12,6 +12,8 @@ from stabilizer.errors import StabilizerError
 
 LOG = logging.getLogger(__name__)
 
+MOUNTING_KEYS = frozenset({"imu_orientation", "R_body_cam"})
+"""Either of them, told, tells how the motion sensor sits in the camera."""
 _SAME_RATE = 0.01
 _SHOWN = 8  # names in a message
 
@@ -46,8 +48,18 @@ class CameraMode:
     @property
     def label(self) -> str:
         """What to call it."""
+        return self.name or self.size_and_rate
+
+    @property
+    def size_and_rate(self) -> str:
+        """What tells it from other modes of the camera."""
         rate = "" if self.frame_rate is None else f" at {self.frame_rate:g} fps"
-        return self.name or f"{self.width}x{self.height}{rate}"
+        return f"{self.width}x{self.height}{rate}"
+
+    @property
+    def tells_axes(self) -> bool:
+        """Whether it tells how the motion sensor sits in the camera."""
+        return not MOUNTING_KEYS.isdisjoint(self.given)
 
 
 @dataclass(frozen=True, eq=False)

@@ -126,7 +126,7 @@ def _given(info: "VideoInfo", log: "GyroLog", request: Request) -> Alignment:
 
 def _axes_of(log: "GyroLog", mode: "CameraMode", request: Request) -> str:
     """Return the letters that option, camera file or log tell, in this order."""
-    told = request.imu_orientation is not None or {"imu_orientation", "R_body_cam"} & mode.given
+    told = request.imu_orientation is not None or mode.tells_axes
     letters = log.hints.get("imu_orientation")
     if told or letters is None:
         return mode.usable.imu_orientation

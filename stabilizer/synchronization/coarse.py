@@ -12,6 +12,7 @@ from scipy.signal import butter, sosfiltfilt
 
 from gyro_data.checks import Floats
 from gyro_data.log import GyroLog
+from gyro_data.timestamps import resampled
 from stabilizer.camera import Camera
 from stabilizer.synchronization.by_pair import medians, sums
 from stabilizer.tracks import Pairs
@@ -185,7 +186,7 @@ def on_grid(rates: PictureRates, band: tuple[float, float]) -> tuple[Floats, Flo
         inside = np.flatnonzero((t >= rates.t[part[0]]) & (t <= rates.t[part[-1]]))
         if len(inside) > RATE:  # a second: less tells nothing in the band
             values[inside] = band_passed(
-                _interpolated(t[inside], rates.t[part], rates.rate[part]), RATE, band
+                resampled(t[inside], rates.t[part], rates.rate[part]), RATE, band
             )
     return t, values
 
@@ -196,7 +197,7 @@ def log_rates_at(log: GyroLog, t: Floats, interval: Floats | float) -> Floats:
     mean = (log.gyro[1:] + log.gyro[:-1]) / 2
     angle = np.concatenate([np.zeros((1, 3)), np.cumsum(mean * step, axis=0)])
     half = np.asarray(interval) / 2
-    before, after = (_interpolated(t + h, log.t, angle) for h in (-half, half))
+    before, after = (resampled(t + h, log.t, angle) for h in (-half, half))
     return np.asarray((after - before) / np.reshape(interval, (-1, 1)))
 
 
@@ -212,10 +213,6 @@ def _correlation(a: Floats, b: Floats) -> Floats:
     product = np.conj(np.fft.rfft(a, n, axis=0)) * np.fft.rfft(b, n, axis=0)
     circular = np.fft.irfft(product, n, axis=0)
     return np.concatenate([circular[len(circular) - len(a) + 1 :], circular[: len(b)]])
-
-
-def _interpolated(t: Floats, t_known: Floats, values: Floats) -> Floats:
-    return np.stack([np.interp(t, t_known, column) for column in values.T], axis=-1)
 
 
 def _parabola(score: Floats, best: int) -> float:

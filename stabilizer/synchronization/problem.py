@@ -9,6 +9,7 @@ from gyro_data.checks import Bools, Floats
 from gyro_data.log import GyroLog
 from gyro_data.orientation import Orientation
 from gyro_data.quaternions import conjugate, from_rotvec, multiply, rotate, to_rotvec
+from gyro_data.timestamps import resampled
 from stabilizer.camera import Camera
 from stabilizer.sync import ClockSync, Knots
 from stabilizer.tracks import Pairs
@@ -121,8 +122,7 @@ class Problem:
 
     def _rate(self, t: Floats, value: Floats) -> Floats:
         t_log = self.clock(value).log_time(t)
-        gyro = [np.interp(t_log, self.log.t, column) for column in self.log.gyro.T]
-        return np.stack(gyro, axis=-1) - value[4:7]
+        return resampled(t_log, self.log.t, self.log.gyro) - value[4:7]
 
 
 def _crosses(v: Floats) -> Floats:

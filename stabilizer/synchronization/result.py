@@ -11,6 +11,7 @@ import numpy as np
 from gyro_data.axes import axes_letters, axes_matrix, nearest_axes
 from gyro_data.checks import Floats
 from stabilizer.camera import Camera, ReadoutDirection, given_keys
+from stabilizer.camera.file import MOUNTING_KEYS
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization.clock import LocalDelay
 from stabilizer.synchronization.coarse import CoarseSync, PictureRates
@@ -50,7 +51,7 @@ def known_of(path: str | PathLike[str]) -> Known:
     return Known(
         focal=True,
         readout="readout_time" in keys,
-        axes=bool({"imu_orientation", "R_body_cam"} & keys),
+        axes=not MOUNTING_KEYS.isdisjoint(keys),
     )
 
 
