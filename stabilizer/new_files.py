@@ -36,7 +36,7 @@ def check_new_file(
     if any(os.path.exists(p) and os.path.samefile(p, path) for p in inputs):
         raise StabilizerError(f"{path}: is an input too; choose another name")
     if path.is_dir() or not overwrite:
-        raise StabilizerError(f"{path}: exists already; choose another name or allow overwriting")
+        raise StabilizerError(f"{path}: exists already; choose another name or --overwrite it")
 
 
 @contextmanager

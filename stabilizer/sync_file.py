@@ -44,6 +44,7 @@ _KEYS = (
     "kept",
     "correlation",
 )
+_REMEDY = "make one with `stabilizer sync VIDEO LOG -o FILE`"
 _LARGEST_FILE = 1 << 20  # bytes
 _FASTEST = 1e4  # rad/s
 
@@ -107,11 +108,12 @@ def load_sync(path: AnyPath) -> SavedSync:
             raise ValueError("it is over 1 MB large")
         return sync_from_dict(json.loads(content.decode("utf-8-sig")))
     except OSError as error:
-        raise StabilizerError(f"{path}: cannot read the sync file: {error.strerror}") from error
+        raise StabilizerError(
+            f"{path}: cannot read the sync file: {error.strerror}; {_REMEDY}"
+        ) from error
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise StabilizerError(
-            f"{path}: not a sync file that can be used: {error}; "
-            "make one with `stabilizer sync VIDEO LOG -o FILE`"
+            f"{path}: not a sync file that can be used: {error}; {_REMEDY}"
         ) from error
 
 

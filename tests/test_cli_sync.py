@@ -261,3 +261,15 @@ def test_wrong_calls_are_refused_before_the_clip_is_looked_at(stem, pair, tmp_pa
 def test_a_camera_for_another_crop_is_refused(pair, tmp_path) -> None:
     save_camera(Camera.from_focal(400, 300, 300.0), tmp_path / "camera.json")
     refused(run("sync", *pair, "--camera", tmp_path / "camera.json"), "another aspect ratio")
+
+
+def test_a_sync_file_of_another_clip_is_refused(pair, found, tmp_path) -> None:
+    content = json.loads(found[1].read_text())
+    content["camera"]["width"] //= 2
+    (tmp_path / "sync.json").write_text(json.dumps(content))
+    refused(run("plan", *pair, "--sync", tmp_path / "sync.json"), "is of a clip of", "synchronize")
+
+
+def test_what_is_missing_or_impossible_is_told_with_what_to_do(pair) -> None:
+    refused(run("plan", *pair, "--sync", "none.json"), "No such file", "stabilizer sync VIDEO LOG")
+    refused(run("plan", *pair, "--delay", "nan"), "delay: expected a finite number")

@@ -12,14 +12,19 @@ from gyro_data.log import GyroLog
 from stabilizer.camera import Camera
 from stabilizer.simulate import Handheld, Motion, simulate_log
 from stabilizer.sync import ClockSync
-from stabilizer.synchronization.coarse import CoarseSync, PictureRates, coarse_sync, picture_rates
+from stabilizer.synchronization.coarse import (
+    CoarseSync,
+    PictureRates,
+    coarse_sync,
+    picture_rates,
+    stretches,
+)
 from stabilizer.synchronization.fitting import FineSync
 from stabilizer.synchronization.judgement import (
     Confidence,
     Verdict,
     gain_ratio,
     judged,
-    stretches,
     without_hope,
 )
 from tests.track_simulation import (

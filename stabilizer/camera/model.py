@@ -125,12 +125,16 @@ class Camera:
             ReadoutDirection.LEFT_TO_RIGHT,
         )
 
+    def fits(self, width: int, height: int) -> bool:
+        """Tell if a picture has the aspect ratio of the camera's (1 % of tolerance)."""
+        return abs((width / height) / (self.width / self.height) - 1) <= SAME_ASPECT
+
     def scaled_to(self, width: int, height: int) -> "Camera":
         """Return the camera at another resolution of the same aspect ratio (1 % of tolerance).
 
         Raises StabilizerError when the aspect differs: then the sensor was cropped differently.
         """
-        if abs((width / height) / (self.width / self.height) - 1) > SAME_ASPECT:
+        if not self.fits(width, height):
             raise StabilizerError(
                 f"camera is calibrated for {self.width}x{self.height}, the video is "
                 f"{width}x{height}: another aspect ratio means another crop of the sensor; "

@@ -46,6 +46,7 @@ def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> 
     """
     if request.refine and (request.delay is None or request.no_sync):
         raise StabilizerError("--sync refine needs a --delay to look near to, and no --no-sync")
+    _check_clock(request)
     if request.sync_file is not None:
         return _saved(request.sync_file, info, request)
     if request.no_sync or (request.delay is not None and not request.refine):
@@ -145,7 +146,13 @@ def _saved(path: Path, info: "VideoInfo", request: Request) -> Alignment:
             f"{path}: a sync file decides camera and clocks; leave out {', '.join(unneeded)}"
         )
     saved = load_sync(path)
-    accept(saved.verdict, f"{path}: {info.path}", strict=request.strict)
+    if not saved.camera.fits(info.width, info.height):
+        raise StabilizerError(
+            f"{path}: is of a clip of {saved.camera.width}x{saved.camera.height}, {info.path} has "
+            f"{info.width}x{info.height}; synchronize that one"
+        )
+    remedy = ", says the file"
+    accept(saved.verdict, f"{path}: {info.path}", strict=request.strict, remedy=remedy)
     return Alignment(
         saved.camera, saved.sync, saved.drift.tolist(), f"synchronized: {delay_text(saved)}"
     )
@@ -166,13 +173,19 @@ def _described(options: CameraOptions, info: "VideoInfo") -> "CameraMode":
     )
 
 
+def _check_clock(clocks: SyncOptions) -> None:
+    """Raise ValueError for numbers that no clock has."""
+    from stabilizer.sync import ClockSync
+
+    ClockSync(clocks.delay or 0.0, clocks.clock_skew or 0.0)
+
+
 def _known(camera: CameraOptions, clocks: SyncOptions) -> "Known":
     """Return what the options tell; ValueError for numbers that cannot be."""
     from gyro_data.checks import number
-    from stabilizer.sync import ClockSync
     from stabilizer.synchronization import Known, known_of
 
-    ClockSync(clocks.delay or 0.0, clocks.clock_skew or 0.0)  # checks them
+    _check_clock(clocks)
     drift = None
     if clocks.drift is not None:
         x, y, z = (number("drift", v) for v in parsed_numbers("drift", clocks.drift, 3))

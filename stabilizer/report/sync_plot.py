@@ -16,8 +16,7 @@ from stabilizer.report.figure import BORDER, MEASURED, VIRTUAL, WIDE, styled
 from stabilizer.report.rendering import check_plot, page, picture
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization import Synchronization
-from stabilizer.synchronization.coarse import CoarseSync, PictureRates, log_rates_at
-from stabilizer.synchronization.judgement import stretches
+from stabilizer.synchronization.coarse import CoarseSync, PictureRates, log_rates_at, stretches
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

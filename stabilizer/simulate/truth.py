@@ -52,9 +52,7 @@ def new_files(stem: str, overwrite: bool) -> tuple[Path, Path, Path, Path]:
     video, gyro, camera, truth = (Path(stem + name) for name in names)
     for path in (video, gyro, camera, truth):
         if path.exists() and not overwrite:
-            raise StabilizerError(
-                f"{path}: exists already; choose another name or allow overwriting"
-            )
+            raise StabilizerError(f"{path}: exists already; choose another name or --overwrite it")
     return video, gyro, camera, truth
 
 

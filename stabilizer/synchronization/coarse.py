@@ -5,6 +5,7 @@ log's clock). Neither the axes nor the clocks nor the focal length need to be kn
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.fft import next_fast_len
@@ -78,7 +79,7 @@ def picture_rates(pairs: Pairs, camera: Camera) -> PictureRates:
     the median size s of the errors. Pairs with few points are left out.
     """
     count = np.bincount(pairs.pair, minlength=len(pairs.t_from))
-    ray, moved = (_unit(camera.unproject(xy)) for xy in (pairs.xy_from, pairs.xy_to))
+    ray, moved = (unit_vectors(camera.unproject(xy)) for xy in (pairs.xy_from, pairs.xy_to))
     seen = np.isfinite(ray).all(axis=1) & np.isfinite(moved).all(axis=1)
     seen &= count[pairs.pair] >= _LEAST_TRACKS
     kept = np.unique(pairs.pair[seen])
@@ -108,7 +109,6 @@ def coarse_sync(
     log: GyroLog,
     *,
     near: float | None = None,
-    band: tuple[float, float] = BAND,
 ) -> CoarseSync:
     """Return the delay and the rotation of the largest correlation over all lags and rotations.
 
@@ -118,8 +118,8 @@ def coarse_sync(
     (s₁ + s₂ + sign(det C) s₃) / √(E_cam E_log(τ)), s the singular values of C (Procrustes; Kabsch,
     1976). Both are averaged over a frame and band-passed; windows apart in time add up.
     """
-    t_cam, turning = on_grid(rates, band)
-    t_log, logged = _log_rates(log, float(np.median(rates.interval)), band)
+    t_cam, turning = on_grid(rates)
+    t_log, logged = _log_rates(log, float(np.median(rates.interval)))
     shown = np.any(turning != 0, axis=1).astype(np.float64)
     energy_cam, energy_log = (turning**2).sum(axis=1), (logged**2).sum(axis=1)
     moment = _correlation(turning[:, :, None], logged[:, None, :])  # (L, 3, 3)
@@ -155,7 +155,7 @@ def lag_near(
 
     And its correlation, 1 for the same motion, with the axes as given; 0 where there is no motion.
     """
-    t, turning = on_grid(rates, BAND)
+    t, turning = on_grid(rates)
     reach = int(NEARBY * RATE)
     steps = np.arange(-reach, len(t) + reach)
     logged = log_rates_at(log, t[0] + near + steps / RATE, float(np.median(rates.interval)))
@@ -177,18 +177,23 @@ def band_passed(values: Floats, rate: float, band: tuple[float, float]) -> Float
     return np.asarray(sosfiltfilt(sos, values, axis=0, padlen=padding))
 
 
-def on_grid(rates: PictureRates, band: tuple[float, float]) -> tuple[Floats, Floats]:
+def on_grid(rates: PictureRates) -> tuple[Floats, Floats]:
     """Return a uniform grid (n,) s and the band-passed rates (n, 3) on it, 0 between windows."""
     t = rates.t[0] + np.arange(int((rates.t[-1] - rates.t[0]) * RATE) + 1) / RATE
     values = np.zeros((len(t), 3))
-    breaks = np.flatnonzero(np.diff(rates.t) > 3 * np.median(rates.interval)) + 1
-    for part in np.split(np.arange(len(rates.t)), breaks):
-        inside = np.flatnonzero((t >= rates.t[part[0]]) & (t <= rates.t[part[-1]]))
+    for part in stretches(rates):
+        t_part = rates.t[part]
+        inside = np.flatnonzero((t >= t_part[0]) & (t <= t_part[-1]))
         if len(inside) > RATE:  # a second: less tells nothing in the band
-            values[inside] = band_passed(
-                resampled(t[inside], rates.t[part], rates.rate[part]), RATE, band
-            )
+            values[inside] = band_passed(resampled(t[inside], t_part, rates.rate[part]), RATE, BAND)
     return t, values
+
+
+def stretches(rates: PictureRates) -> list[slice]:
+    """Return the slices of pairs that follow each other without a hole."""
+    breaks = np.flatnonzero(np.diff(rates.t) > 3 * np.median(rates.interval)) + 1
+    ends = [0, *breaks.tolist(), len(rates.t)]
+    return [slice(a, b) for a, b in pairwise(ends)]
 
 
 def log_rates_at(log: GyroLog, t: Floats, interval: Floats | float) -> Floats:
@@ -201,10 +206,10 @@ def log_rates_at(log: GyroLog, t: Floats, interval: Floats | float) -> Floats:
     return np.asarray((after - before) / np.reshape(interval, (-1, 1)))
 
 
-def _log_rates(log: GyroLog, interval: float, band: tuple[float, float]) -> tuple[Floats, Floats]:
+def _log_rates(log: GyroLog, interval: float) -> tuple[Floats, Floats]:
     """Return a uniform grid (m,) s and the log's rates (m, 3), averaged over `interval` s."""
     t = log.t[0] + np.arange(int(log.duration * RATE) + 1) / RATE
-    return t, band_passed(log_rates_at(log, t, interval), RATE, band)
+    return t, band_passed(log_rates_at(log, t, interval), RATE, BAND)
 
 
 def _correlation(a: Floats, b: Floats) -> Floats:
@@ -224,5 +229,6 @@ def _parabola(score: Floats, best: int) -> float:
     return float((left - right) / (2 * bend)) if bend < 0 else 0.0
 
 
-def _unit(rays: Floats) -> Floats:
+def unit_vectors(rays: Floats) -> Floats:
+    """Return rays (m, 3) at length 1."""
     return np.asarray(rays / np.linalg.norm(rays, axis=-1, keepdims=True))

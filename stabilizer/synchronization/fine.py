@@ -11,6 +11,7 @@ import numpy as np
 
 from gyro_data.checks import Floats
 from stabilizer.synchronization.by_pair import Indices, sums
+from stabilizer.synchronization.coarse import unit_vectors
 from stabilizer.synchronization.fitting import KNEE, FineSync, fitted, typical
 from stabilizer.synchronization.problem import Problem, Unknowns
 
@@ -57,7 +58,7 @@ def epipolar_stage(problem: Problem, unknowns: Unknowns, start: FineSync) -> Fin
         return float(np.sqrt(camera.fx * camera.fy))
 
     def epipolar_errors(value: Floats, m: Floats) -> Floats:
-        ray, found = _unit(problem.predicted(value)[0]), _unit(problem.rays_to(value))
+        ray, found = unit_vectors(problem.predicted(value)[0]), unit_vectors(problem.rays_to(value))
         aside = np.einsum("mi,mi->m", np.cross(ray, found), m)
         return np.asarray(aside * px(value) / _lever(m, found))
 
@@ -66,7 +67,7 @@ def epipolar_stage(problem: Problem, unknowns: Unknowns, start: FineSync) -> Fin
 
     def errors(value: Floats) -> tuple[Floats, Floats]:
         ray, psi = problem.predicted(value)
-        ray, found = _unit(ray), _unit(problem.rays_to(value))
+        ray, found = unit_vectors(ray), unit_vectors(problem.rays_to(value))
         normal = np.cross(ray, found)
         start = direction
         if next(calls) < _SAMPLED_ROUNDS:  # while the unknowns still move far
@@ -96,8 +97,8 @@ def epipolar_residual(problem: Problem, value: Floats) -> float:
     camera = problem.camera_at(value)
     px = float(np.sqrt(camera.fx * camera.fy))
     pair, n_pairs = problem.pairs.pair, len(problem.pairs.t_from)
-    found = _unit(problem.rays_to(value))
-    normal = np.cross(_unit(problem.predicted(value)[0]), found)
+    found = unit_vectors(problem.rays_to(value))
+    normal = np.cross(unit_vectors(problem.predicted(value)[0]), found)
     start = _sampled_directions(normal, found, pair, n_pairs, size=1.0 / px)
     m, _ = _directions(normal, found, pair, start)
     error = np.einsum("mi,mi->m", normal, m[pair]) * px / _lever(m[pair], found)
@@ -164,9 +165,5 @@ def _followed(
 def _tangents(m: Floats) -> Floats:
     """Return two unit vectors (n, 3, 2) at right angles to unit vectors m (n, 3)."""
     other = np.eye(3)[np.abs(m).argmin(axis=1)]
-    first = _unit(np.cross(m, other))
+    first = unit_vectors(np.cross(m, other))
     return np.stack([first, np.cross(m, first)], axis=-1)
-
-
-def _unit(rays: Floats) -> Floats:
-    return np.asarray(rays / np.linalg.norm(rays, axis=-1, keepdims=True))

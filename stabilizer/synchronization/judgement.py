@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import pairwise
 
 import numpy as np
 
@@ -12,12 +11,12 @@ from gyro_data.log import GyroLog
 from stabilizer.errors import SyncRefused
 from stabilizer.sync import ClockSync
 from stabilizer.synchronization.coarse import (
-    BAND,
     CoarseSync,
     PictureRates,
     band_passed,
     log_rates_at,
     on_grid,
+    stretches,
 )
 from stabilizer.synchronization.fitting import FineSync
 
@@ -55,7 +54,7 @@ def accept(verdict: Verdict, what: str, *, strict: bool, remedy: str = "") -> No
 
     `remedy` is what else can be done than the reasons say.
     """
-    reasons = "; ".join(verdict.reasons)
+    reasons = "; ".join(verdict.reasons) or "no reason is told"
     if verdict.confidence == Confidence.FAILED:
         raise SyncRefused(f"{what}: cannot be synchronized: {reasons}{remedy}")
     if verdict.confidence == Confidence.LOW and strict:
@@ -161,7 +160,7 @@ def shaking(rates: PictureRates) -> float:
 
 def _band_passed_rates(rates: PictureRates) -> Floats:
     """Return the picture's rates (n, 3) between 1.5 and 10 Hz, without those of short windows."""
-    _, values = on_grid(rates, BAND)
+    _, values = on_grid(rates)
     return values[np.any(values != 0, axis=1)] if values.any() else values
 
 
@@ -187,10 +186,3 @@ def gain_ratio(
             energy += float((values[:, 3:] ** 2).sum())
         gains.append(dot / energy)
     return gains[1] / max(gains[0], 1e-3)
-
-
-def stretches(rates: PictureRates) -> list[slice]:
-    """Return the slices of pairs that follow each other without a hole."""
-    breaks = np.flatnonzero(np.diff(rates.t) > 3 * np.median(rates.interval)) + 1
-    ends = [0, *breaks.tolist(), len(rates.t)]
-    return [slice(a, b) for a, b in pairwise(ends)]
