@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -89,8 +88,11 @@ def ffmpeg_vidstab(clip: Clip, folder: Path, preset: str, interpolation: str) ->
     ]
 
 
-def rivals(clip: Clip, folder: Path, preset: str) -> dict[str, Commands]:
-    """Return the calls of other stabilizers that are installed; say which are not."""
+def rivals(clip: Clip, folder: Path, preset: str, python: str) -> dict[str, Commands]:
+    """Return the calls of other stabilizers that are installed; say which are not.
+
+    PyPI's vidstab is looked for where `python` is.
+    """
     found: dict[str, Commands] = {}
     filters = [shutil.which("ffmpeg"), "-hide_banner", "-filters"]
     told = subprocess.run(filters, capture_output=True, text=True).stdout if filters[0] else ""
@@ -99,17 +101,18 @@ def rivals(clip: Clip, folder: Path, preset: str) -> dict[str, Commands]:
             found[f"vid.stab {name}"] = ffmpeg_vidstab(clip, folder, preset, name)
     else:
         print("FFmpeg's vidstab filters are not installed")
-    if find_spec("vidstab"):
+    imported = subprocess.run([python, "-c", "import vidstab"], capture_output=True)
+    if imported.returncode == 0:
         call = "import sys; from vidstab import VidStab; VidStab().stabilize(*sys.argv[1:])"
         names = [str(clip.video), str(folder / "vidstab.avi")]
-        found["PyPI vidstab"] = [[sys.executable, "-c", call, *names]]
+        found["PyPI vidstab"] = [[python, "-c", call, *names]]
     else:
         print("PyPI's vidstab is not installed")
     return found
 
 
-def calls(clip: Clip, folder: Path, preset: str, *, others: bool) -> dict[str, Commands]:
-    """Return everything that takes turns, by name; the plain transcode first."""
+def calls(clip: Clip, folder: Path, preset: str) -> dict[str, Commands]:
+    """Return what of ours takes turns, by name; the plain transcode first."""
     found = {_PLAIN: plain(clip.video, folder / "plain.mp4", preset)}
     for kernel in ("cubic", "linear"):
         target = folder / f"{kernel}.mp4"
@@ -118,7 +121,7 @@ def calls(clip: Clip, folder: Path, preset: str, *, others: bool) -> dict[str, C
     for kernel in ("cubic", "linear"):
         options = ["--interpolation", kernel, "--backend", "opencv"]
         found[f"{kernel}, OpenCV"] = ours(clip, folder / "opencv.mp4", preset, *options)
-    return found | (rivals(clip, folder, preset) if others else {})
+    return found
 
 
 def taken_in_turn(commands: Mapping[str, Commands], repeat: int) -> dict[str, list[Run]]:
@@ -176,7 +179,9 @@ def render(folder: Path, arguments: argparse.Namespace) -> list[Verdict]:
         clip = made_clip(folder, size, arguments.seconds / (4 if size == "4k" else 1))
         run(ours(clip, folder / "cubic.mp4", "ultrafast"))  # compiles
         for preset in arguments.presets.split(","):
-            commands = calls(clip, folder, preset, others=not arguments.without_rivals)
+            commands = calls(clip, folder, preset)
+            if not arguments.without_rivals:
+                commands |= rivals(clip, folder, preset, arguments.vidstab)
             runs = taken_in_turn(commands, arguments.repeat)
             print_runs(f"{size}, {preset}, crf {CRF}, {clip.video.name}", runs)
             verdicts += judged(size, preset, runs)
@@ -224,6 +229,12 @@ def main() -> None:
     parser.add_argument("--long-size", default="180p", choices=SIZES, help="its size")
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--without-rivals", action="store_true", help="no other stabilizers")
+    parser.add_argument(
+        "--vidstab",
+        metavar="PYTHON",
+        default=sys.executable,
+        help="an interpreter that has PyPI's vidstab, which needs OpenCV 4",
+    )
     parser.add_argument("--folder", type=Path, help="keeps the clips for another run")
     arguments = parser.parse_args()
     verdicts: list[Verdict] = []
