@@ -3,6 +3,7 @@
 Heavy modules are imported inside the commands, so that `--help` answers at once.
 """
 
+import gc
 import logging
 import re
 import signal
@@ -19,6 +20,10 @@ from stabilizer.errors import StabilizerError, SyncRefused
 __all__ = ["app", "main"]
 
 BAD_INPUT, SYNC_FAILED, INTERRUPTED = 2, 3, 130
+
+_GARBAGE = 100_000
+"""New objects before those are looked for that are garbage: imports make as many, of which none
+is."""
 
 _ARGUMENT_ERROR = re.compile(r"[\w\[\] ]+: expected ")
 """How every check of an argument begins its message; other ValueErrors are bugs of ours."""
@@ -46,6 +51,7 @@ def main() -> None:
 
     All but 0 with one line on stderr.
     """
+    gc.set_threshold(_GARBAGE)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
