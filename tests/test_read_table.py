@@ -580,3 +580,14 @@ def test_gaps_are_found_not_filled(tmp_path: Path) -> None:
     log = read(write(tmp_path / "log.csv", damaged(cut)))
     assert len(log.t) == 35
     np.testing.assert_allclose(log.gaps, [[T[9], T[15]]])
+
+
+def test_integers_that_no_float_holds_are_no_numbers(tmp_path: Path) -> None:
+    rows = [f"{i * 0.005:.3f},0.1{i % 7},0.2{i % 5},0.3" for i in range(200)]
+    rows[20] = "0.100," + "9" * 400 + ",0.2,0.3"
+    rows[30] = "7" * 350 + ",0.1,0.2,0.3"
+    path = tmp_path / "log.csv"
+    path.write_text("\n".join(["time_s,gx_rad_s,gy_rad_s,gz_rad_s", *rows]))
+    log = read(path)
+    assert len(log.t) == 198
+    assert np.abs(log.gyro).max() < 0.4

@@ -21,6 +21,7 @@ from gyro_data.readers.size import MAX_ROWS, too_many_rows
 LOG = logging.getLogger(__name__)
 
 _CHUNK_ROWS = 1 << 18
+_LONGEST_NUMBER = 300  # digits that a float holds
 _LARGEST_VALUE = 1e9
 """Larger numbers are none of a sensor, in whatever unit."""
 
@@ -116,7 +117,7 @@ def _ticks(column: "pd.Series[Any]", number: Floats) -> NDArray[Any]:
         return column.astype(str).to_numpy(dtype=object)
     if column.dtype.kind in "iu":
         return column.to_numpy()
-    exact = pd.to_numeric(column, errors="coerce").to_numpy()
+    exact = _numeric(column).to_numpy()
     return exact if exact.dtype.kind in "iu" else number
 
 
@@ -126,7 +127,16 @@ def _floats(column: "pd.Series[Any]") -> Floats:
         return column.to_numpy(dtype=np.float64)
     if column.dtype.kind == "b":
         return np.full(len(column), np.nan)
-    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    return _numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _numeric(column: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Return a column of words as numbers, missing for what is none, or too large for a float."""
+    try:
+        return pd.to_numeric(column, errors="coerce")
+    except OverflowError:  # pandas does not coerce integers that no float holds
+        fits = column.astype(str).str.len() <= _LONGEST_NUMBER
+        return pd.to_numeric(column.where(fits), errors="coerce")
 
 
 def _joined(parts: list[Readings]) -> Readings:
