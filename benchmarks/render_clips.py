@@ -86,7 +86,7 @@ def _film(path: Path, camera: Camera, motion: Handheld, seconds: float) -> None:
     with TemporaryDirectory() as folder:
         sound = Path(folder) / "sound.m4a"
         write_aac(sound, tone_with_clicks(seconds), SAMPLE_RATE)
-        with VideoWriter(path, info, encoding=Encoding(crf=16), copy_audio_from=sound) as writer:
+        with VideoWriter(path, info, encoding=Encoding(crf=16), tracks_from=sound) as writer:
             for pts, t in zip(info.frame_pts, info.frame_times, strict=True):
                 frame = writer.new_frame(int(pts))
                 for k, (plane, wall) in enumerate(zip(frame.planes, walls, strict=True)):

@@ -1,14 +1,18 @@
 """Files to be made: checked before the work begins, and complete or not there at all."""
 
 import os
+import re
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from stabilizer.errors import StabilizerError
 
 AnyPath = str | os.PathLike[str]
+
+_PARTIAL = re.compile(r"\.partial-(\d+)-[0-9a-f]+")
 
 
 def check_new_file(
@@ -39,6 +43,32 @@ def check_new_file(
         raise StabilizerError(f"{path}: exists already; choose another name or --overwrite it")
 
 
+def partial_name(path: Path) -> Path:
+    """Return where beside `path` it is written to until it is complete.
+
+    What a killed process left of this kind is removed.
+    """
+    for left in path.parent.glob(f"{escape(path.stem)}.partial-*{escape(path.suffix)}"):
+        process = _PARTIAL.fullmatch(left.stem[len(path.stem) :])
+        if process is not None and not _lives(int(process[1])):
+            with suppress(OSError):  # somebody else's, or open still where that forbids it
+                left.unlink()
+    return path.with_stem(f"{path.stem}.partial-{os.getpid()}-{secrets.token_hex(3)}")
+
+
+def _lives(process: int) -> bool:
+    """Tell if a process of that number runs; False where the system does not say."""
+    if os.name != "posix":
+        return False  # there a file that is open cannot be removed
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 @contextmanager
 def complete_or_absent(path: AnyPath) -> Iterator[Path]:
     """Give a name beside `path` to write to, which becomes `path` when the block ends well.
@@ -47,7 +77,7 @@ def complete_or_absent(path: AnyPath) -> Iterator[Path]:
     refuses.
     """
     path = Path(path)
-    partial = path.with_stem(f"{path.stem}.partial{secrets.token_hex(4)}")
+    partial = partial_name(path)
     try:
         yield partial
         os.replace(partial, path)

@@ -6,8 +6,9 @@ This file composes; the mathematics is in the modules that it calls.
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import numpy as np
@@ -53,6 +54,20 @@ _SAME_TIME = 1e-6  # s
 AnyPath = str | PathLike[str]
 Progress = Callable[[int, int], None]
 """Called with the number of frames done and the number of all frames."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What became of a video."""
+
+    frames: int
+    """So many were written."""
+    lost: str
+    """What damage of the input took, in words; "" if nothing."""
+    left_out: tuple[str, ...]
+    """What the output cannot hold, in words."""
+    changed: tuple[str, ...]
+    """What it holds otherwise, in words."""
 
 
 class Choices(TypedDict, total=False):
@@ -166,9 +181,10 @@ def render(
     backend: str = "auto",
     threads: int | None = None,
     overwrite: bool = False,
+    strict: bool = False,
     progress: Progress | None = None,
-) -> None:
-    """Write the frames that a plan is for, stabilized, to `output`, with their audio.
+) -> Rendered:
+    """Write the frames that a plan is for, stabilized, to `output`, with all other tracks.
 
     Args:
         filters: applied to each warped frame, see `stabilizer.filters`.
@@ -176,24 +192,20 @@ def render(
         backend: what warps, see `stabilizer.remap.chosen_backend`.
         threads: so many frames are warped and filtered at a time, while others are decoded and
             encoded; None: one for two processors.
+        strict: refuse a damaged video, instead of saving what can be decoded.
 
-    Raises ValueError or StabilizerError, `output` untouched.
+    Returns what was written and what was not. Raises ValueError or StabilizerError, `output`
+    untouched.
     """
     backend, threads = chosen_backend(backend), thread_count(threads)
     info = video if isinstance(video, VideoInfo) else probe(video)
     start, end = _range_of(plan, info)
-    LOG.info(
-        "%s: %s interpolation, %d frames at a time, encoded by %s",
-        info.path,
-        plan.interpolation,
-        threads,
-        encoding.codec,
-    )
+    LOG.info("%s: %s interpolation, %d frames at a time", info.path, plan.interpolation, threads)
     writer = VideoWriter(
         output,
         info,
         encoding=encoding,
-        copy_audio_from=info.path,
+        tracks_from=info.path,
         start=start,
         end=end,
         overwrite=overwrite,
@@ -212,13 +224,22 @@ def render(
             writer.write(frame)
             if progress is not None:
                 progress(n_done, len(plan.frame_times))
-    if n_done < len(plan.frame_times):
-        LOG.warning(
-            "%s: %d of %d frames could be decoded; is the file complete?",
-            info.path,
-            n_done,
-            len(plan.frame_times),
-        )
+        lost = _lost(info, len(plan.frame_times), n_done, reader.undecoded)
+        if lost and strict:
+            raise StabilizerError(f"{info.path}: {lost}; strict refuses to save the rest")
+    if writer.tracks_damaged:
+        lost = ", ".join([*filter(None, [lost]), "its other tracks end where it is damaged"])
+    if lost:
+        LOG.warning("%s: %s; is the file complete?", info.path, lost)
+    return Rendered(n_done, lost, tuple(writer.left_out), tuple(writer.changed))
+
+
+def _lost(info: VideoInfo, n_planned: int, n_done: int, undecoded: int) -> str:
+    """Return in words what damage took of the pictures."""
+    if n_done == n_planned and not (undecoded or info.damage):
+        return ""
+    cause = info.damage or "some of it cannot be decoded"
+    return f"{cause}: {n_done} of {n_planned} frames were saved"
 
 
 def stabilize(
@@ -247,7 +268,7 @@ def stabilize(
     inputs = [info.path] if isinstance(log, GyroLog) or log is None else [info.path, log]
     check_output(output, inputs=inputs, overwrite=overwrite)
     backend, threads = chosen_backend(backend), thread_count(threads)
-    check_encoder(encoding, info)
+    check_encoder(encoding, info, Path(output).suffix)
     interpolation = choices.setdefault("interpolation", "cubic")
     check_interpolation(interpolation)
     with warming_up(info.pixel_format, interpolation, backend):
@@ -261,6 +282,7 @@ def stabilize(
         backend=backend,
         threads=threads,
         overwrite=overwrite,
+        strict=choices.get("strict", False),
         progress=progress,
     )
     return plan

@@ -15,6 +15,7 @@ import typer
 from gyro_data.errors import GyroDataError
 from stabilizer.cli import calibrate, convert, info, plan, simulate, stabilize, sync
 from stabilizer.cli.grouping import grouped
+from stabilizer.cli.show import Style, show_progress
 from stabilizer.errors import StabilizerError, SyncRefused
 
 __all__ = ["app", "main"]
@@ -47,12 +48,15 @@ for command in (
 
 
 def main() -> None:
-    """Run the program: 0 done, 2 bad input or usage, 3 not synchronized, 130 interrupted.
+    """Run the program.
 
-    All but 0 with one line on stderr.
+    0: done, 2: bad input or usage, 3: not synchronized, 4: what a damaged video holds was saved,
+    130: interrupted; all but 0 with a line on stderr.
     """
     gc.set_threshold(_GARBAGE)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
@@ -71,6 +75,7 @@ def main() -> None:
         _fail(str(error), BAD_INPUT)
     if code == INTERRUPTED:  # which typer makes of KeyboardInterrupt
         _fail("interrupted; the output is as it was before", INTERRUPTED)
+    sys.exit(code or 0)
 
 
 def _fail(message: str, code: int) -> NoReturn:
@@ -97,6 +102,7 @@ def _program(
     ] = False,
 ) -> None:
     """Make a steady video of a shaky one, with the gyro log that was recorded beside it."""
+    show_progress(Style.BAR)
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="stabilizer: %(levelname)s: %(message)s",

@@ -8,6 +8,7 @@ import typer
 
 _IN_LOG, _IN_SYNC, _IN_CAMERA = "Gyro log", "Synchronization", "Camera"
 _IN_PLAN, _IN_OUTPUT, _IN_BOARD = "Stabilization", "Output", "Filmed board"
+_IN_REPORT = "Report"
 
 REFINE = "refine"
 """What --sync takes instead of a file."""
@@ -348,13 +349,13 @@ class PictureOptions:
         ),
     ] = None
     codec: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="libx264, libx265, ffv1, prores_ks, or where the machine has it h264_nvenc, "
-            "hevc_videotoolbox, …",
+            help="h264, h265, av1, vp9, prores, ffv1, or where the machine has it h264_nvenc, "
+            "hevc_videotoolbox, …; default: by the output's name.",
             rich_help_panel=_IN_OUTPUT,
         ),
-    ] = "libx264"
+    ] = None
     crf: Annotated[
         int,
         typer.Option(
@@ -366,6 +367,49 @@ class PictureOptions:
         str,
         typer.Option(help="Speed against size, in x264's words.", rich_help_panel=_IN_OUTPUT),
     ] = "veryfast"
+    bitrate: Annotated[
+        str | None,
+        typer.Option(
+            help="bit/s on average instead of a quality: 20M, 8000k.", rich_help_panel=_IN_OUTPUT
+        ),
+    ] = None
+    pix_fmt: Annotated[
+        str | None,
+        typer.Option(
+            help="Pixel format by FFmpeg's name, e.g. yuv420p; default: the video's own, or the "
+            "nearest that the codec has.",
+            rich_help_panel=_IN_OUTPUT,
+        ),
+    ] = None
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What is told while and after a video is made."""
+
+    progress: Annotated[
+        str,
+        typer.Option(
+            help="bar (on a terminal), json (a line a second on stderr) or none.",
+            rich_help_panel=_IN_REPORT,
+        ),
+    ] = "bar"
+    summary: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write what was done, found and left out: .json.", rich_help_panel=_IN_REPORT
+        ),
+    ] = None
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Say nothing but warnings.", rich_help_panel=_IN_REPORT),
+    ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Say what was decided and why.", rich_help_panel=_IN_REPORT
+        ),
+    ] = False
 
 
 Overwrite = Annotated[

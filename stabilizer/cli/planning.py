@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from stabilizer.cli.options import PlanFiles, Request, TableOptions
-from stabilizer.cli.syncing import aligned
+from stabilizer.cli.show import busy
+from stabilizer.cli.syncing import Alignment, aligned
 from stabilizer.cli.values import chosen_smoother, parsed_zoom
 
 if TYPE_CHECKING:
@@ -15,10 +16,16 @@ if TYPE_CHECKING:
 
 
 class MadePlan(NamedTuple):
-    """A plan, and what a summary says of the sync behind it."""
+    """A plan, and what it was made of; a plan of a file tells nothing of that."""
 
     plan: "Plan"
-    synchronized: str | None
+    log: Path | None = None
+    alignment: Alignment | None = None
+
+    @property
+    def synchronized(self) -> str | None:
+        """What a summary says of the sync, if the clip was looked at."""
+        return None if self.alignment is None else self.alignment.told
 
 
 def made_plan(info: "VideoInfo", log: Path, request: Request) -> MadePlan:
@@ -35,22 +42,23 @@ def made_plan(info: "VideoInfo", log: Path, request: Request) -> MadePlan:
     number("lens_correction", request.lens_correction, minimum=0, maximum=1)
     samples = read_log(log, request)
     alignment = aligned(info, samples, log, request)
-    plan = plan_video(
-        info,
-        samples,
-        camera=alignment.camera,
-        sync=alignment.sync,
-        drift=alignment.drift,
-        smoother=smoother,
-        zoom=parsed_zoom(request.zoom),
-        max_zoom=request.max_zoom,
-        strict=request.strict,
-        lens_correction=request.lens_correction,
-        interpolation=request.interpolation,
-        start=request.start,
-        end=request.end,
-    )
-    return MadePlan(plan, alignment.told)
+    with busy("planning"):
+        plan = plan_video(
+            info,
+            samples,
+            camera=alignment.camera,
+            sync=alignment.sync,
+            drift=alignment.drift,
+            smoother=smoother,
+            zoom=parsed_zoom(request.zoom),
+            max_zoom=request.max_zoom,
+            strict=request.strict,
+            lens_correction=request.lens_correction,
+            interpolation=request.interpolation,
+            start=request.start,
+            end=request.end,
+        )
+    return MadePlan(plan, log, alignment)
 
 
 def read_log(log: Path, table: TableOptions) -> "GyroLog":

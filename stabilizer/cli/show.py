@@ -1,8 +1,12 @@
-"""What the user sees: the summary of a plan, a progress bar, a table of facts."""
+"""What the user sees: the summary of a plan, progress, a table of facts."""
 
+import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,10 +35,33 @@ def summary(plan: "Plan", limit: float | None = None, synchronized: str | None =
     return ", ".join(parts)
 
 
+class Style(StrEnum):
+    """How progress is shown."""
+
+    BAR = "bar"
+    JSON = "json"
+    NONE = "none"
+
+
+_style = Style.BAR
+
+
+def show_progress(name: str) -> None:
+    """Choose from now on how progress is shown; ValueError for what is no `Style`."""
+    global _style
+    if name not in [*Style]:
+        raise ValueError(f"progress: expected one of {', '.join(Style)}, got {name!r}")
+    _style = Style(name)
+
+
 @contextmanager
 def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show a progress bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
+    """Show how many of all frames are done: a bar on a terminal, or lines of JSON."""
+    if _style == Style.JSON:
+        with _Lines(what) as lines:
+            yield lines.update
+        return
+    if _style == Style.NONE or not sys.stderr.isatty():
         yield None
         return
     from rich.console import Console
@@ -73,14 +100,58 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None] | None]:
 
 @contextmanager
 def busy(what: str) -> Iterator[None]:
-    """Show on a terminal that something takes its time, nothing elsewhere."""
-    if not sys.stderr.isatty():
+    """Show that something takes its time: on a terminal, or as lines of JSON."""
+    if _style == Style.JSON:
+        with _Lines(what):
+            yield
+        return
+    if _style == Style.NONE or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
 
     with Console(stderr=True).status(what):
         yield
+
+
+class _Lines:
+    """One JSON object a second on stderr, and one at the beginning and at the end of a stage."""
+
+    def __init__(self, stage: str) -> None:
+        self._stage, self._done, self._total = stage, 0, 0
+        self._began = time.perf_counter()
+        self._ended = Event()
+        self._thread = Thread(target=self._tick, daemon=True)
+
+    def __enter__(self) -> "_Lines":
+        self._print()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._print()
+
+    def update(self, n_done: int, n_all: int) -> None:
+        self._done, self._total = n_done, n_all
+
+    def _tick(self) -> None:
+        while not self._ended.wait(1.0):
+            self._print()
+
+    def _print(self) -> None:
+        spent = time.perf_counter() - self._began
+        rate = self._done / spent if self._done else None
+        facts = {
+            "stage": self._stage,
+            "frames_done": self._done,
+            "frames_total": self._total or None,
+            "fps": None if rate is None else round(rate, 2),
+            "eta_s": None if rate is None else round((self._total - self._done) / rate, 1),
+            "elapsed_s": round(spent, 2),
+        }
+        print(json.dumps(facts), file=sys.stderr, flush=True)
 
 
 def print_table(title: str, facts: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """`stabilizer stabilize`: a shaky video and its gyro log, or a plan, in; a steady video out."""
 
+import logging
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -7,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stabilizer.cli.options import Log, Overwrite, PictureOptions, PlanFiles, Request, Video
+from stabilizer.cli.options import (
+    Log,
+    Overwrite,
+    PictureOptions,
+    PlanFiles,
+    ReportOptions,
+    Request,
+    Video,
+)
 from stabilizer.cli.planning import (
     MadePlan,
     check_plan_files,
@@ -15,11 +24,17 @@ from stabilizer.cli.planning import (
     write_plan_files,
     zoom_limit,
 )
-from stabilizer.cli.show import progress_bar, summary
+from stabilizer.cli.show import Style, progress_bar, show_progress, summary
+from stabilizer.cli.summary_file import SUMMARY_SUFFIX, save_summary
+from stabilizer.cli.values import parsed_rate
 from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
-    from stabilizer.video import VideoInfo
+    from stabilizer.pipeline import Rendered
+    from stabilizer.video import Encoding, VideoInfo
+
+WITH_LOSS = 4
+"""Exit code where what a damaged video still holds was saved."""
 
 
 def stabilize(
@@ -30,6 +45,7 @@ def stabilize(
     request: Request,
     pictures: PictureOptions,
     files: PlanFiles,
+    report: ReportOptions,
     log: Log = None,
     plan_file: Annotated[
         Path | None,
@@ -47,52 +63,111 @@ def stabilize(
     from stabilizer.filters import parse_filter
     from stabilizer.frame_loop import thread_count
     from stabilizer.remap import chosen_backend, warming_up
-    from stabilizer.video import Encoding, check_encoder, check_output, probe
+    from stabilizer.video import check_encoder, check_output, probe
     from stabilizer.warp import check_interpolation
 
     began = time.perf_counter()
+    _prepare(report)
     told = (video, log, request.camera, request.sync_file, plan_file)
     inputs = [path for path in told if path is not None]
     check_output(output, inputs=inputs, overwrite=overwrite)
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
+    _check_summary(report.summary, inputs=inputs, overwrite=overwrite)
     if dry_run and files != PlanFiles():
         raise StabilizerError(
             "--dry-run writes nothing: files of a plan are made by the plan command"
         )
-    encoding = Encoding(pictures.codec, pictures.crf, pictures.preset)
+    encoding = _encoding(pictures)
     backend = pictures.backend if dry_run else chosen_backend(pictures.backend)
     threads = thread_count(pictures.threads)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(video)
+    _tell_oddities(info)
     if not dry_run:
-        check_encoder(encoding, info)
+        check_encoder(encoding, info, output.suffix)
     with ExitStack() as beside:
         if not dry_run and plan_file is None:
             check_interpolation(request.interpolation)
             beside.enter_context(warming_up(info.pixel_format, request.interpolation, backend))
-        plan, synchronized = _plan(info, log, plan_file, request)
-    done, written = "not written (dry run)", []
+        made = _plan(info, log, plan_file, request)
+    done, written, rendered = "not written (dry run)", [], None
     if not dry_run:
         from stabilizer.pipeline import render
 
         with progress_bar("rendering") as progress:
-            render(
+            rendered = render(
                 info,
-                plan,
+                made.plan,
                 output,
                 filters=filters,
                 encoding=encoding,
                 backend=backend,
                 threads=threads,
                 overwrite=overwrite,
+                strict=request.strict,
                 progress=progress,
             )
-        written = write_plan_files(plan, files)
-        done = f"written in {time.perf_counter() - began:.1f} s"
+        written = write_plan_files(made.plan, files)
+        spent = time.perf_counter() - began
+        done = f"written in {spent:.1f} s ({rendered.frames / spent:.1f} frames/s)"
     limit = zoom_limit(request) if plan_file is None else None
-    print(f"{output}: {done}, {summary(plan, limit, synchronized)}")
-    for path in written:
-        print(f"{path}: written")
+    if report.summary is not None:
+        seconds = time.perf_counter() - began
+        save_summary(report.summary, info, made, rendered, output, seconds)
+        written.append(report.summary)
+    if not report.quiet:
+        print(f"{output}: {done}, {summary(made.plan, limit, made.synchronized)}")
+        for line in _kept_otherwise(rendered):
+            print(f"{output}: {line}")
+        for path in written:
+            print(f"{path}: written")
+    if rendered is not None and rendered.lost:
+        raise typer.Exit(WITH_LOSS)
+
+
+def _prepare(report: ReportOptions) -> None:
+    if report.verbose and report.quiet:
+        raise StabilizerError("--quiet and --verbose exclude each other")
+    if report.verbose:
+        logging.getLogger().setLevel(logging.INFO)
+    show_progress(Style.NONE if report.quiet and report.progress == Style.BAR else report.progress)
+
+
+def _check_summary(path: Path | None, *, inputs: list[Path], overwrite: bool) -> None:
+    from stabilizer.new_files import check_new_file
+
+    if path is not None:
+        check_new_file(path, suffixes=[SUMMARY_SUFFIX], inputs=inputs, overwrite=overwrite)
+
+
+def _encoding(pictures: PictureOptions) -> "Encoding":
+    from stabilizer.video import Encoding
+
+    return Encoding(
+        pictures.codec,
+        pictures.crf,
+        pictures.preset,
+        None if pictures.bitrate is None else parsed_rate(pictures.bitrate),
+        pictures.pix_fmt,
+    )
+
+
+def _tell_oddities(info: "VideoInfo") -> None:
+    """Warn of frames that the video lacks or tells twice."""
+    log = logging.getLogger(__name__)
+    if info.missing:
+        log.warning("%s: lacks %d frames; their times are left out", info.path, info.missing)
+    if info.repeated:
+        log.warning(
+            "%s: %d frames have the time of another one, and are left out", info.path, info.repeated
+        )
+
+
+def _kept_otherwise(rendered: "Rendered | None") -> list[str]:
+    if rendered is None:
+        return []
+    lines = [f"kept otherwise: {', '.join(rendered.changed)}"] if rendered.changed else []
+    return lines + ([f"left out: {', '.join(rendered.left_out)}"] if rendered.left_out else [])
 
 
 def _plan(info: "VideoInfo", log: Path | None, file: Path | None, request: Request) -> MadePlan:
@@ -101,9 +176,10 @@ def _plan(info: "VideoInfo", log: Path | None, file: Path | None, request: Reque
 
     if file is None:
         return made_plan(info, log or find_log(info.path), request)
-    unneeded = ["LOG"] * (log is not None) + request.given
+    given = [option for option in request.given if option != "--strict"]  # of damage too
+    unneeded = ["LOG"] * (log is not None) + given
     if unneeded:
         raise StabilizerError(f"{file}: a plan decides everything; leave out {', '.join(unneeded)}")
     from stabilizer.plan_file import load_plan
 
-    return MadePlan(load_plan(file), None)
+    return MadePlan(load_plan(file))

@@ -37,6 +37,8 @@ class Alignment:
     """rad/s in the log's axes."""
     told: str | None = None
     """What a summary says of it; None where all was given."""
+    confidence: str = "given"
+    """In what was found, or kept in a file."""
 
 
 def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> Alignment:
@@ -62,7 +64,8 @@ def aligned(info: "VideoInfo", log: "GyroLog", name: Path, request: Request) -> 
     warn_of_assumed(found)
     warn_of_clock(found.sync)
     drift = found.drift.tolist()
-    return Alignment(found.camera, found.sync, drift, f"synchronized: {delay_text(found)}")
+    told = f"synchronized: {delay_text(found)}"
+    return Alignment(found.camera, found.sync, drift, told, str(found.verdict.confidence))
 
 
 def found_sync(
@@ -153,9 +156,9 @@ def _saved(path: Path, info: "VideoInfo", request: Request) -> Alignment:
         )
     remedy = ", says the file"
     accept(saved.verdict, f"{path}: {info.path}", strict=request.strict, remedy=remedy)
-    return Alignment(
-        saved.camera, saved.sync, saved.drift.tolist(), f"synchronized: {delay_text(saved)}"
-    )
+    told = f"synchronized: {delay_text(saved)}"
+    drift = saved.drift.tolist()
+    return Alignment(saved.camera, saved.sync, drift, told, str(saved.verdict.confidence))
 
 
 def _decided_by_a_file() -> set[str]:

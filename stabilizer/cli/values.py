@@ -33,6 +33,16 @@ def parsed_numbers(name: str, text: str, count: int, *, separator: str = ",") ->
     return [parsed_number(name, part) for part in parts]
 
 
+def parsed_rate(text: str) -> float:
+    """Return the bits per second that `text` is, such as 20M or 8000k."""
+    factor = {"k": 1e3, "m": 1e6, "g": 1e9}.get(text[-1:].lower())
+    return (
+        parsed_number("bitrate", text)
+        if factor is None
+        else (factor * parsed_number("bitrate", text[:-1]))
+    )
+
+
 def parsed_zoom(text: str) -> float | str:
     """Return the factor that `text` is, or `text` itself, of which the library says more."""
     try:

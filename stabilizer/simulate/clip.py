@@ -222,7 +222,7 @@ def _write_video(
             sound_samples = tone_with_clicks(float(clip.frame_times[-1]) + last_frame)
             write_aac(sound, sound_samples, SAMPLE_RATE)
         with VideoWriter(
-            clip.video, info, encoding=Encoding(crf=crf), copy_audio_from=sound, overwrite=overwrite
+            clip.video, info, encoding=Encoding(crf=crf), tracks_from=sound, overwrite=overwrite
         ) as writer:
             for pts, planes in zip(frame_pts, frames, strict=True):
                 frame = writer.new_frame(int(pts))

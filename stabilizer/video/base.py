@@ -1,7 +1,7 @@
 """What a video is here: `VideoInfo` (the facts), `PixelFormat` and `Frame` (native planes)."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -15,6 +15,10 @@ from gyro_data.checks import Floats
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 Ticks = NDArray[np.int64]
+
+
+_FEWEST_INTERVALS = 10
+_EVEN, _MOST = 0.2, 0.8  # of an interval; of all intervals
 
 
 @overload
@@ -55,24 +59,20 @@ class PixelFormat:
         )
 
 
-PIXEL_FORMATS: Mapping[str, PixelFormat] = MappingProxyType(
-    {
-        f.name: f
-        for f in (
-            PixelFormat("gray", 8, 1, 1, (1,)),
-            PixelFormat("yuv420p", 8, 2, 2, (1, 1, 1)),
-            PixelFormat("yuvj420p", 8, 2, 2, (1, 1, 1)),
-            PixelFormat("nv12", 8, 2, 2, (1, 2)),
-            PixelFormat("yuv422p", 8, 2, 1, (1, 1, 1)),
-            PixelFormat("yuvj422p", 8, 2, 1, (1, 1, 1)),
-            PixelFormat("yuv444p", 8, 1, 1, (1, 1, 1)),
-            PixelFormat("yuvj444p", 8, 1, 1, (1, 1, 1)),
-            PixelFormat("yuv420p10le", 10, 2, 2, (1, 1, 1)),
-            PixelFormat("yuv422p10le", 10, 2, 1, (1, 1, 1)),
-            PixelFormat("yuv444p10le", 10, 1, 1, (1, 1, 1)),
-        )
-    }
-)
+def _formats() -> Iterator[PixelFormat]:
+    """Yield grey, Y'CbCr planar or as hardware gives it, and RGB as planes G, B and R."""
+    for bits in (8, 10, 12, 16):
+        end = "" if bits == 8 else f"{bits}le"
+        yield PixelFormat(f"gray{end}", bits, 1, 1, (1,))
+        for subsampling, xy in (("420", (2, 2)), ("422", (2, 1)), ("444", (1, 1))):
+            yield PixelFormat(f"yuv{subsampling}p{end}", bits, *xy, (1, 1, 1))
+            if bits == 8:
+                yield PixelFormat(f"yuvj{subsampling}p", bits, *xy, (1, 1, 1))
+        yield PixelFormat(f"gbrp{end}", bits, 1, 1, (1, 1, 1))
+    yield PixelFormat("nv12", 8, 2, 2, (1, 2))
+
+
+PIXEL_FORMATS: Mapping[str, PixelFormat] = MappingProxyType({f.name: f for f in _formats()})
 """The formats that are warped natively, by FFmpeg's name."""
 
 
@@ -87,6 +87,28 @@ class Frame:
     """Presentation time in s, referring to the middle row."""
     pts: int
     """Presentation time in ticks of the video's time base."""
+
+
+@dataclass(frozen=True)
+class Hdr10:
+    """Static HDR metadata (SMPTE ST 2086, CTA-861.3)."""
+
+    primaries_xy: tuple[tuple[float, float], ...] = ()
+    """CIE 1931 of red, green, blue and white of the mastering display, or ()."""
+    luminance: tuple[float, float] | None = None
+    """Least and most of that display, cd/m²."""
+    light_level: tuple[int, int] | None = None
+    """MaxCLL and MaxFALL of the content, cd/m²."""
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A part of a video with its tags, such as "title"."""
+
+    start: float
+    """s, presentation time."""
+    end: float
+    tags: Mapping[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +138,16 @@ class VideoInfo:
     and "range" (1: limited, 2: full, 0: unknown)."""
     metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The container's tags: "creation_time", "title", …"""
+    stream_metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The video stream's own: "language", "timecode", …"""
+    chapters: tuple[Chapter, ...] = ()
+    hdr10: Hdr10 | None = None
+    stored_format: str = ""
+    """FFmpeg's name of the file's own pixel format, where frames are read as another one."""
+    repeated: int = 0
+    """Frames left out because they have the time of another one."""
+    damage: str = ""
+    """Why the file ends before its end, if it does."""
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
@@ -126,6 +158,7 @@ class VideoInfo:
         set_field(self, "frame_pts", frame_pts)
         set_field(self, "colour", MappingProxyType(dict(self.colour)))
         set_field(self, "metadata", MappingProxyType(dict(self.metadata)))
+        set_field(self, "stream_metadata", MappingProxyType(dict(self.stream_metadata)))
 
     @cached_property
     def frame_times(self) -> Floats:
@@ -140,6 +173,17 @@ class VideoInfo:
         if not self.display_matrix:
             return 0
         return round(-math.degrees(math.atan2(self.display_matrix[1], self.display_matrix[0])))
+
+    @property
+    def missing(self) -> int:
+        """How many frames a clip of otherwise even times seems to lack; 0 for uneven times."""
+        interval = np.diff(self.frame_times)
+        if len(interval) < _FEWEST_INTERVALS:
+            return 0
+        usual = float(np.median(interval))
+        steps = np.rint(interval / usual)
+        even = np.abs(interval / usual - steps) < _EVEN
+        return int((steps - 1).sum()) if even.all() and np.mean(steps == 1) > _MOST else 0
 
     @property
     def average_rate(self) -> Fraction:

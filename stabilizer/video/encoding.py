@@ -26,6 +26,21 @@ def _x265(crf: float, preset: str) -> Options:
     return {**_x264(crf, preset), "x265-params": "log-level=error"}
 
 
+def _svtav1(crf: float, preset: str) -> Options:
+    speed = (12, 11, 10, 9, 8, 7, 5, 4, 3, 2)[PRESETS.index(preset)]
+    return {"crf": str(_of_63(crf)), "preset": str(speed)}
+
+
+def _vp9(crf: float, preset: str) -> Options:
+    speed = (8, 7, 6, 5, 4, 3, 2, 1, 0, 0)[PRESETS.index(preset)]
+    hurry = "realtime" if speed > 5 else "good"
+    return {"crf": str(_of_63(crf)), "b": "0", "cpu-used": str(speed), "deadline": hurry}
+
+
+def _of_63(crf: float) -> int:
+    return round(crf * 63 / _WORST)
+
+
 def _for_editing(crf: float, preset: str) -> Options:
     return {}  # each picture on its own, of one quality and at one speed
 
@@ -57,6 +72,8 @@ ENCODERS: Mapping[str, Callable[[float, str], Options]] = MappingProxyType(
     {
         "libx264": _x264,
         "libx265": _x265,
+        "libsvtav1": _svtav1,
+        "libvpx-vp9": _vp9,
         "ffv1": _for_editing,
         "prores_ks": _for_editing,
         "h264_nvenc": _nvenc,
@@ -74,6 +91,23 @@ ENCODERS: Mapping[str, Callable[[float, str], Options]] = MappingProxyType(
 """FFmpeg's encoders by name, and their options for x264's quality and preset."""
 
 
+ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "h264": "libx264",
+        "h265": "libx265",
+        "hevc": "libx265",
+        "av1": "libsvtav1",
+        "vp9": "libvpx-vp9",
+        "prores": "prores_ks",
+    }
+)
+"""What codecs are called, and the encoder that is taken for them."""
+
+LOSSLESS = frozenset({"ffv1"})
+_ONE_QUALITY = frozenset(name for name, options in ENCODERS.items() if options is _for_editing)
+_QUALITY_OPTIONS = ("crf", "cq", "rc", "flags", "global_quality", "qp_i", "qp_p")
+_LEAST_RATE, _MOST_RATE = 1e4, 1e10  # bit/s
+
 HARDWARE = frozenset(
     name for name in ENCODERS if name.endswith(("_nvenc", "_videotoolbox", "_qsv", "_amf"))
 )
@@ -82,23 +116,49 @@ HARDWARE = frozenset(
 
 @dataclass(frozen=True)
 class Encoding:
-    """How frames are encoded. Raises ValueError for what x264 does not know."""
+    """How frames are encoded. Raises ValueError for what no encoder knows."""
 
-    codec: str = "libx264"
-    """One of `ENCODERS`; what the machine and the build of FFmpeg have of them, they tell later."""
+    codec: str | None = None
+    """One of `ENCODERS` or `ALIASES`; None: what suits the output's name and the pictures. What the
+    machine and the build of FFmpeg have of them, they tell later."""
     crf: float = 18
-    """Quality, 0 (x264: lossless) to 51; hardware has its own scale; not for what is edited."""
+    """Quality in x264's words, 0 (x264: lossless) to 51; hardware has its own scale; not for what
+    is edited."""
     preset: str = "veryfast"
     """Speed against size; not for what is edited."""
+    bitrate: float | None = None
+    """bit/s on average, instead of a quality."""
+    pixel_format: str | None = None
+    """FFmpeg's name; None: the video's own, or the nearest that the encoder takes."""
 
     def __post_init__(self) -> None:
-        if self.codec not in ENCODERS:
-            raise ValueError(f"codec: expected one of {', '.join(ENCODERS)}, got {self.codec!r}")
+        if self.codec is not None and self.codec not in {*ENCODERS, *ALIASES}:
+            known = ", ".join([*ALIASES, *ENCODERS])
+            raise ValueError(f"codec: expected one of {known}, got {self.codec!r}")
         number("crf", self.crf, minimum=_BEST, maximum=_WORST)
         if self.preset not in PRESETS:
             raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}")
+        if self.bitrate is not None:
+            number("bitrate", self.bitrate, minimum=_LEAST_RATE, maximum=_MOST_RATE)
 
-    @property
-    def options(self) -> Options:
-        """The encoder's options."""
-        return ENCODERS[self.codec](self.crf, self.preset)
+    def encoder(self, suffix: str, pixel_format: str) -> str:
+        """Return the encoder's name for pictures of a format in a file whose name ends in `suffix`.
+
+        H.264 unless it does not hold such pictures; AV1 in WebM.
+        """
+        if self.codec is not None:
+            return ALIASES.get(self.codec, self.codec)
+        if suffix.lower() == ".webm":
+            return "libsvtav1"
+        deep = pixel_format.endswith(("12le", "16le")) or pixel_format.startswith("gbr")
+        return "libx265" if deep else "libx264"
+
+    def options(self, encoder: str) -> Options:
+        """Return the options of an encoder. Raises ValueError for a rate that it cannot aim at."""
+        options = ENCODERS[encoder](self.crf, self.preset)
+        if self.bitrate is None:
+            return options
+        if encoder in _ONE_QUALITY:
+            raise ValueError(f"bitrate: expected none for {encoder}, which has one quality")
+        kept = {key: value for key, value in options.items() if key not in _QUALITY_OPTIONS}
+        return {**kept, "b": str(round(self.bitrate))}

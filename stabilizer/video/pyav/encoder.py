@@ -1,6 +1,6 @@
 """An encoder for the pictures of a video: opened to encode, or beforehand to see that it opens."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -11,30 +11,27 @@ from av.codec.context import ThreadType
 from av.video.codeccontext import VideoCodecContext
 
 from stabilizer.errors import StabilizerError
-from stabilizer.video.base import VideoInfo
+from stabilizer.video.base import Hdr10, VideoInfo
 from stabilizer.video.encoding import HARDWARE, Encoding
+from stabilizer.video.pyav.formats import is_exact, nearest, traits
+from stabilizer.video.pyav.picture_facts import chroma_place
 from stabilizer.video.pyav.reading import COLOUR
 
-_SAME_SAMPLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "yuv420p": ("nv12",),
-        "yuvj420p": ("yuv420p", "nv12"),
-        "nv12": ("yuv420p",),
-        "yuvj422p": ("yuv422p",),
-        "yuvj444p": ("yuv444p",),
-        "yuv420p10le": ("p010le",),
-    }
-)
-"""Formats that hold the same samples, which an encoder may take instead."""
+_CHROMA_PLACES = ("left", "center", "topleft", "top", "bottomleft", "bottom")
+"""In the order of ITU-T H.273's code points."""
+_EVEN_SIZES = ("libx264", "libx265", "libsvtav1")
+"""Encoders that want whole groups of the luma samples that share a chroma sample."""
+_BT709, _RGB, _LIMITED, _FULL = 1, 0, 1, 2
 
 
-def check_encoder(encoding: Encoding, info: VideoInfo) -> None:
+def check_encoder(encoding: Encoding, info: VideoInfo, suffix: str = ".mp4") -> None:
     """Raise StabilizerError if the encoder is not there, or cannot take the pictures of a video."""
-    context = av.CodecContext.create(found_encoder(encoding.codec), "w")
+    name = encoding.encoder(suffix, info.pixel_format)
+    context = av.CodecContext.create(found_encoder(name), "w")
     assert isinstance(context, VideoCodecContext)
     context.time_base, context.framerate = info.time_base, info.average_rate
     context.width, context.height = info.width, info.height
-    context.options = encoding.options
+    context.options = encoder_options(encoding, name, info)
     open_encoder(context, encoding, info)
 
 
@@ -49,32 +46,149 @@ def found_encoder(name: str) -> Codec:
         ) from error
 
 
+def encoder_options(encoding: Encoding, name: str, info: VideoInfo) -> dict[str, str]:
+    """Return the options of an encoder, with what it is to tell of the pictures of a video."""
+    options = encoding.options(name)
+    tell = _TELLING.get(name)
+    if tell is None:
+        return options
+    key, told = tell
+    words = [options[key]] if key in options else []
+    words += told(info)
+    return {**options, key: ":".join(words)} if words else options
+
+
+def tells_hdr10(name: str) -> bool:
+    """Whether an encoder writes HDR metadata into its stream."""
+    return name in _TELLING
+
+
 def open_encoder(context: VideoCodecContext, encoding: Encoding, info: VideoInfo) -> None:
     """Open an encoder that has its size, times and options."""
-    context.pix_fmt = _accepted_format(context.codec, info)
+    context.pix_fmt = _accepted_format(context.codec, encoding, info)
     context.sample_aspect_ratio = info.sample_aspect_ratio
     context.thread_type = ThreadType.AUTO  # PyAV's default would slice x264's pictures
-    for name, tag in info.colour.items():
+    for name, tag in stored_colour(info, context.pix_fmt).items():
         setattr(context, COLOUR[name], tag)
     try:
         context.open()
     except av.FFmpegError as error:
-        what = f"{info.width}x{info.height} {info.pixel_format}"
-        remedy = "subsampled chroma wants even sizes"
-        if encoding.codec in HARDWARE:
+        what = f"{info.width}x{info.height} {context.pix_fmt}"
+        remedy = "try another codec or pixel format"
+        if context.codec.name in HARDWARE:
             remedy = "is there such hardware, and its driver? libx264 needs none"
         raise StabilizerError(
-            f"{encoding.codec} cannot encode {what} ({remedy}): {error.strerror}"
+            f"{context.codec.name} cannot encode {what} ({remedy}): {error.strerror}"
         ) from error
 
 
-def _accepted_format(codec: Codec, info: VideoInfo) -> str:
-    """Return the video's pixel format, or one with the same samples, that the encoder takes."""
-    taken: list[Any] = [f.name for f in codec.video_formats or ()]
-    for name in (info.pixel_format, *_SAME_SAMPLES.get(info.pixel_format, ())):
-        if not taken or name in taken:
-            return name
-    raise StabilizerError(
-        f"{codec.name} cannot encode {info.pixel_format}, it takes {', '.join(taken[:8])}; choose "
-        "another codec, such as libx264"
+def stored_colour(info: VideoInfo, pixel_format: str) -> Mapping[str, int]:
+    """Return the colour tags of a video whose pictures are stored in a pixel format."""
+    to_rgb, from_rgb = traits(pixel_format).rgb, traits(info.pixel_format).rgb
+    if to_rgb == from_rgb:
+        return info.colour
+    if to_rgb:
+        return {**info.colour, "matrix": _RGB, "range": _FULL}
+    return {**info.colour, "matrix": _BT709, "range": _LIMITED}
+
+
+def conversion(info: VideoInfo, pixel_format: str) -> str:
+    """Return in words what stored pictures lose or gain, "" if they are the very same samples."""
+    own = info.stored_format or info.pixel_format
+    return "" if is_exact(own, pixel_format) else f"{own} is stored as {pixel_format}"
+
+
+def _accepted_format(codec: Codec, encoding: Encoding, info: VideoInfo) -> str:
+    """Return the pixel format that is nearest to the video's of those that the encoder takes.
+
+    Full range is told by the tag alone, not by FFmpeg's formats of their own for it.
+    """
+    formats = [f for f in codec.video_formats or () if f.components]  # not a device's memory
+    known = [f.name for f in formats if not f.name.startswith("yuvj")]
+    fit = [name for name in known if codec.name not in _EVEN_SIZES or _fits(name, info)]
+    own = info.pixel_format.replace("j", "")
+    if encoding.pixel_format is None:
+        return nearest(own, fit) if fit else own
+    if encoding.pixel_format not in (fit or [encoding.pixel_format]):
+        raise StabilizerError(
+            f"{codec.name} cannot encode {info.width}x{info.height} as {encoding.pixel_format}; "
+            f"it takes {', '.join(fit)}"
+        )
+    return encoding.pixel_format
+
+
+def _fits(name: str, info: VideoInfo) -> bool:
+    x, y = traits(name).subsampling_xy
+    return traits(name).grey or not (info.width % x or info.height % y)
+
+
+def _h264_words(info: VideoInfo) -> list[str]:
+    hdr = info.hdr10 or Hdr10()
+    words = [f"mastering-display={_display(hdr)}"] if _display(hdr) else []
+    if hdr.light_level is not None:
+        words.append(f"cll={hdr.light_level[0]},{hdr.light_level[1]}")
+    return words + _chroma_words(info)
+
+
+def _h265_words(info: VideoInfo) -> list[str]:
+    hdr = info.hdr10 or Hdr10()
+    words = [f"master-display={_display(hdr)}"] if _display(hdr) else []
+    if hdr.light_level is not None:
+        words.append(f"max-cll={hdr.light_level[0]},{hdr.light_level[1]}")
+    return words + _chroma_words(info)
+
+
+def _chroma_words(info: VideoInfo) -> list[str]:
+    """Return where chroma sits, if not to the left as where nothing is said."""
+    if traits(info.pixel_format).subsampling_xy != (2, 2):
+        return []
+    place = _CHROMA_PLACES.index(chroma_place(info.chroma_offset_xy))
+    return [f"chromaloc={place}"] if place else []
+
+
+def _display(hdr: Hdr10) -> str:
+    """Return a mastering display in the units of SEI messages: 0.00002 and 0.0001 cd/m²."""
+    if len(hdr.primaries_xy) < len("RGBW") or hdr.luminance is None:
+        return ""
+    red, green, blue, white = (
+        f"({round(x * 50_000)},{round(y * 50_000)})" for x, y in hdr.primaries_xy
     )
+    least, most = (round(10_000 * level) for level in hdr.luminance)
+    return f"G{green}B{blue}R{red}WP{white}L({most},{least})"
+
+
+def _av1_words(info: VideoInfo) -> list[str]:
+    hdr, words = info.hdr10 or Hdr10(), []
+    if len(hdr.primaries_xy) == len("RGBW") and hdr.luminance is not None:
+        red, green, blue, white = (f"({x:.5f},{y:.5f})" for x, y in hdr.primaries_xy)
+        least, most = hdr.luminance
+        words.append(f"mastering-display=G{green}B{blue}R{red}WP{white}L({most:.4f},{least:.4f})")
+    if hdr.light_level is not None:
+        words.append(f"content-light={hdr.light_level[0]},{hdr.light_level[1]}")
+    if traits(info.pixel_format).subsampling_xy == (2, 2):
+        place = chroma_place(info.chroma_offset_xy)
+        words += [f"chroma-sample-position={place}"] if place in ("left", "topleft") else []
+    return words
+
+
+_TELLING: Mapping[str, tuple[str, Callable[[VideoInfo], list[str]]]] = MappingProxyType(
+    {
+        "libx264": ("x264-params", _h264_words),
+        "libx265": ("x265-params", _h265_words),
+        "libsvtav1": ("svtav1-params", _av1_words),
+    }
+)
+"""Encoders that write into their stream where chroma sits and how the pictures were mastered."""
+
+
+def converted(picture: Any, info: VideoInfo, pixel_format: str) -> Any:
+    """Return a picture in the format that is stored; the same if it is in that already."""
+    if picture.format.name == pixel_format:
+        return picture
+    before, after = info.colour, stored_colour(info, pixel_format)
+    for name, tag in before.items():
+        setattr(picture, COLOUR[name], tag)
+    matrix = after.get("matrix") if traits(pixel_format).rgb != traits(info.pixel_format).rgb else 0
+    result = picture.reformat(format=pixel_format, dst_colorspace=matrix or None)
+    result.pts = picture.pts
+    return result

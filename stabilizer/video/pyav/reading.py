@@ -3,22 +3,35 @@
 import logging
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import chain
-from typing import Any, Self, cast
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
 
 import av
 import numpy as np
 from av.codec.context import ThreadType
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
-from stabilizer.video.base import PIXEL_FORMATS, Frame, PixelFormat, Plane, VideoInfo, seconds
+from stabilizer.video.base import (
+    PIXEL_FORMATS,
+    Chapter,
+    Frame,
+    PixelFormat,
+    Plane,
+    VideoInfo,
+    seconds,
+)
+from stabilizer.video.pyav.formats import native_format
+from stabilizer.video.pyav.picture_facts import chroma_offset, hdr10
+from stabilizer.video.pyav.planes import plane_views
 
 LOG = logging.getLogger(__name__)
 
@@ -50,22 +63,31 @@ def probe(path: AnyPath) -> VideoInfo:
     path = os.fspath(path)
     with opened(path) as container:
         stream = _video_stream(container, path)
-        frame_pts, first = _scan(container, stream, path)
+        scan = _scan(container, stream, path)
+        first = scan.first
         pixel_format = _accepted(first, path)
+        stored = first.format.name
+        codec = codec_name(stream)
         return VideoInfo(
             path=path,
             width=first.width,
             height=first.height,
             pixel_format=pixel_format.name,
-            codec=codec_name(stream),
+            codec=codec,
             time_base=_time_base(stream),
-            frame_pts=np.array(frame_pts),
+            frame_pts=np.array(scan.frame_pts),
             sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
-            chroma_offset_xy=_chroma_offset(codec_name(stream), pixel_format),
+            chroma_offset_xy=chroma_offset(first),
             display_matrix=_display_matrix(first),
             audio=tuple(codec_name(s) for s in container.streams.audio),
             colour={ours: getattr(first, theirs) for ours, theirs in COLOUR.items()},
             metadata=container.metadata,
+            stream_metadata=stream.metadata,
+            chapters=_chapters(container),
+            hdr10=hdr10(first),
+            stored_format="" if stored == pixel_format.name else stored,
+            repeated=scan.repeated,
+            damage=scan.damage,
         )
 
 
@@ -73,7 +95,8 @@ class VideoReader:
     """The frames of the first video stream with start <= t < end (s), in order of presentation.
 
     A context manager, to be iterated once. Planes are read-only views of the decoder's buffer,
-    valid for as long as they are kept. Raises StabilizerError for what cannot be decoded.
+    valid for as long as they are kept. What is damaged is left out: `undecoded` tells how much.
+    Raises StabilizerError for what cannot be stabilized.
     """
 
     def __init__(
@@ -82,6 +105,8 @@ class VideoReader:
         self.path = os.fspath(path)
         self.start = -math.inf if start is None else start
         self.end = math.inf if end is None else end
+        self.undecoded = 0
+        """Packets that could not be decoded, so far."""
 
     def __enter__(self) -> Self:
         self._container = opened(self.path)
@@ -105,20 +130,39 @@ class VideoReader:
             if t >= self.end:
                 return
             if t >= self.start:
-                pixel_format = _accepted(picture, self.path)
-                yield Frame(plane_views(picture, writable=False), pixel_format, t, pts)
+                yield Frame(*_native(picture, self.path), t, pts)
 
     def _pictures(self) -> Iterator[tuple[int, VideoFrame]]:
         """Decode from the beginning, or from a keyframe that is shown at or before the start."""
-        pictures = _decoded(self._container, self._stream, self.path)
+        pictures = self._decoded()
         first = None
         for back in _STEPS_BACK if self._can_seek() else ():
             self._seek(self.start - back)
-            pictures = _decoded(self._container, self._stream, self.path)
+            pictures = self._decoded()
             first = next(pictures, None)
             if first is not None and seconds(first[0], self._time_base) <= self.start:
                 break
         return pictures if first is None else chain([first], pictures)
+
+    def _decoded(self) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield ticks and frames from where the container is, in order of presentation."""
+        last = -math.inf
+        self.undecoded = 0
+        for packet in _packets(self._container, self._stream):
+            if packet is None:  # the file is cut off, or damaged past finding one's way
+                self.undecoded += 1
+                return
+            try:
+                pictures = packet.decode()
+            except av.FFmpegError:
+                self.undecoded += 1
+                continue
+            for picture in pictures:
+                if picture.pts is None or picture.pts < last:
+                    raise StabilizerError(_no_times(self.path))
+                if picture.pts > last:
+                    yield picture.pts, picture
+                last = picture.pts
 
     def _can_seek(self) -> bool:
         """Tell whether there is need to seek and an index: MPEG's own streams land anywhere."""
@@ -150,19 +194,6 @@ def opened(path: AnyPath) -> InputContainer:
         return container
 
 
-def plane_views(picture: VideoFrame, *, writable: bool) -> tuple[Plane, ...]:
-    """Return the samples as arrays on the picture's own memory, without the padding of its rows."""
-    layout = PIXEL_FORMATS[picture.format.name]
-    shapes = layout.plane_shapes(picture.width, picture.height)
-    planes: list[Plane] = []
-    for memory, shape in zip(picture.planes, shapes, strict=True):
-        rows: Any = np.frombuffer(cast(bytes, memory), layout.dtype).reshape(shape[0], -1)
-        plane = rows[:, : math.prod(shape[1:])].reshape(shape)
-        plane.setflags(write=writable)
-        planes.append(plane)
-    return tuple(planes)
-
-
 def codec_name(stream: Stream) -> str:
     """Return FFmpeg's name of the codec; "unknown" if there is no decoder."""
     context = stream.codec_context
@@ -180,43 +211,48 @@ def _video_stream(container: InputContainer, path: str) -> VideoStream:
     return streams[0]
 
 
-def _scan(
-    container: InputContainer, stream: VideoStream, path: str
-) -> tuple[list[int], VideoFrame]:
+class _Scan(NamedTuple):
+    """What a pass over all packets tells."""
+
+    frame_pts: list[int]
+    """Of all frames that are shown."""
+    first: VideoFrame
+    repeated: int
+    damage: str
+
+
+def _scan(container: InputContainer, stream: VideoStream, path: str) -> _Scan:
     """Return the ticks of all frames that are shown, and the first of these frames."""
     first: VideoFrame | None = None
     ticks: list[int | None] = []
-    with errors_about(path, "cannot be read"):
-        for packet in container.demux(stream):
-            if packet.size and not packet.is_discard:
-                ticks.append(packet.pts)
-            if first is None:
+    damage = ""
+    for packet in _packets(container, stream):
+        if packet is None:
+            damage = "it is cut off or damaged"
+            break
+        if packet.size and not packet.is_discard:
+            ticks.append(packet.pts)
+        if first is None:
+            with suppress(av.FFmpegError):
                 first = next(iter(packet.decode()), None)
     if first is None:
         raise StabilizerError(f"{path}: holds no frame that can be decoded; is the file complete?")
     known = sorted(pts for pts in ticks if pts is not None)
     shown = [pts for pts in known if pts >= (first.pts or 0)]
-    if len(known) < len(ticks) or len(set(shown)) < len(shown):
+    if len(known) < len(ticks) or not shown:
         raise StabilizerError(_no_times(path))
-    return shown, first
+    once = sorted(set(shown))
+    return _Scan(once, first, len(shown) - len(once), damage)
 
 
-def _decoded(
-    container: InputContainer, stream: VideoStream, path: str
-) -> Iterator[tuple[int, VideoFrame]]:
-    """Yield ticks and frames from where the container is, in order of presentation."""
-    last = -math.inf
+def _packets(
+    container: InputContainer, stream: VideoStream
+) -> "Iterator[Packet[VideoStream] | None]":
+    """Yield the stream's packets; None at last where the file can be read no further."""
     try:
-        for picture in container.decode(stream):
-            if picture.pts is None or picture.pts <= last:
-                raise StabilizerError(_no_times(path))
-            yield picture.pts, picture
-            last = picture.pts
-    except av.FFmpegError as error:
-        good = max(last, 0) * float(_time_base(stream))
-        raise StabilizerError(
-            f"{path}: cannot be decoded after {good:.3f} s: {error.strerror}; cut it there"
-        ) from error
+        yield from container.demux(stream)
+    except av.FFmpegError:
+        yield None
 
 
 def _no_times(path: str) -> str:
@@ -227,18 +263,38 @@ def _no_times(path: str) -> str:
 
 
 def _accepted(picture: VideoFrame, path: str) -> PixelFormat:
-    """Return the format of a frame that can be warped; raises StabilizerError for other frames."""
-    name = picture.format.name
-    if name not in PIXEL_FORMATS:
-        raise StabilizerError(
-            f"{path}: has pixel format {name}, known are {', '.join(PIXEL_FORMATS)}; "
-            f"convert it first, e.g. with ffmpeg -pix_fmt yuv420p"
-        )
+    """Return the format as which a frame is read; raises StabilizerError if it is interlaced."""
     if picture.interlaced_frame:
         raise StabilizerError(
             f"{path}: is interlaced; deinterlace it first, e.g. with ffmpeg -vf bwdif"
         )
-    return PIXEL_FORMATS[name]
+    try:
+        return PIXEL_FORMATS[native_format(picture.format.name)]
+    except ValueError as error:
+        raise StabilizerError(
+            f"{path}: has pixel format {picture.format.name}, which is not known here; convert it "
+            "first, e.g. with ffmpeg -pix_fmt yuv420p"
+        ) from error
+
+
+def _native(picture: VideoFrame, path: str) -> tuple[Sequence[Plane], PixelFormat]:
+    """Return the planes of a frame in its native format, and that."""
+    pixel_format = _accepted(picture, path)
+    if picture.format.name != pixel_format.name:
+        picture = picture.reformat(format=pixel_format.name)
+    return plane_views(picture, writable=False), pixel_format
+
+
+def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
+    return tuple(
+        Chapter(
+            float(chapter["start"] * chapter["time_base"]),
+            float(chapter["end"] * chapter["time_base"]),
+            MappingProxyType(dict(chapter["metadata"])),
+        )
+        for chapter in container.chapters()
+        if chapter["time_base"] is not None
+    )
 
 
 def _layout(picture: VideoFrame) -> str:
@@ -256,12 +312,3 @@ def _display_matrix(picture: VideoFrame) -> tuple[int, ...]:
         return ()
     side_data: Any = picture.side_data
     return tuple(np.frombuffer(side_data["DISPLAYMATRIX"], np.int32).tolist())
-
-
-def _chroma_offset(codec: str, pixel_format: PixelFormat) -> tuple[float, float]:
-    """Return where chroma sits by the codec's convention; PyAV does not tell what the stream says.
-
-    JPEG and MPEG-1 put it amid the luma samples that share it, all others on a luma column.
-    """
-    x = (pixel_format.subsampling_x - 1) / 2 if codec in ("mjpeg", "mpeg1video") else 0.0
-    return x, (pixel_format.subsampling_y - 1) / 2

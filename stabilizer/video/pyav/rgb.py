@@ -7,7 +7,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from stabilizer.video.base import Frame
-from stabilizer.video.pyav.reading import COLOUR, plane_views
+from stabilizer.video.pyav.planes import plane_views
+from stabilizer.video.pyav.reading import COLOUR
 
 
 def to_rgb(frame: Frame, colour: Mapping[str, int]) -> NDArray[np.uint8]:

@@ -1,8 +1,7 @@
-"""A file out: frames encoded with their own ticks, audio packets copied as they are."""
+"""A file out: frames encoded with their own ticks, other tracks copied as they are."""
 
 import math
 import os
-import secrets
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from fractions import Fraction
@@ -18,21 +17,33 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
-from stabilizer.new_files import check_new_file
+from stabilizer.new_files import check_new_file, partial_name
 from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
 from stabilizer.video.encoding import Encoding
-from stabilizer.video.pyav.audio import AudioCopy
-from stabilizer.video.pyav.encoder import found_encoder, open_encoder
+from stabilizer.video.pyav.encoder import (
+    conversion,
+    converted,
+    encoder_options,
+    found_encoder,
+    open_encoder,
+    tells_hdr10,
+)
+from stabilizer.video.pyav.marks import chapters_between, later
+from stabilizer.video.pyav.other_tracks import OtherTracks
+from stabilizer.video.pyav.planes import plane_views
 from stabilizer.video.pyav.reading import (
     LENIENT_TAGS,
     AnyPath,
     errors_about,
     opened,
-    plane_views,
 )
 
-_MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-_UNTRUE_IN_A_COPY = {"major_brand", "minor_version", "compatible_brands", "encoder", "timecode"}
+_MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_UNTRUE_IN_A_COPY = {
+    *("major_brand", "minor_version", "compatible_brands", "encoder", "timecode"),
+    *("duration", "vendor_id"),
+}
+_TIMECODE = "timecode"
 
 
 def check_output(path: AnyPath, *, inputs: Iterable[AnyPath] = (), overwrite: bool = False) -> None:
@@ -43,11 +54,12 @@ def check_output(path: AnyPath, *, inputs: Iterable[AnyPath] = (), overwrite: bo
 class VideoWriter:
     """A new file of encoded frames that appears under its name when it is complete, or not at all.
 
-    A context manager. Presentation times, colour tags, pixel shape, rotation and the container's
-    tags are those of `info` (but Matroska rounds times to 1 ms and begins at 0). All audio packets
-    of the file `copy_audio_from` are copied as they are. With `start` (s), the first frame moves
-    to time 0 and the audio with it, and audio before it is left out; so is audio from `end` (s) on.
-    Raises StabilizerError for what cannot be written.
+    A context manager. Presentation times, colour and HDR tags, pixel shape, rotation, chapters and
+    the container's tags are those of `info` (but Matroska rounds times to 1 ms and begins at 0).
+    All other tracks of the file `tracks_from` are copied packet by packet where the container can
+    hold them. With `start` (s), the first frame moves to time 0 and the tracks with it, and what of
+    them is before it is left out; so is what is from `end` (s) on. Raises StabilizerError for what
+    cannot be written.
     """
 
     def __init__(
@@ -56,7 +68,7 @@ class VideoWriter:
         info: VideoInfo,
         *,
         encoding: Encoding = Encoding(),  # noqa: B008 (frozen)
-        copy_audio_from: AnyPath | None = None,
+        tracks_from: AnyPath | None = None,
         start: float | None = None,
         end: float | None = None,
         overwrite: bool = False,
@@ -64,15 +76,24 @@ class VideoWriter:
         self.path = Path(path)
         self.info = info
         self.encoding = encoding
-        self.copy_audio_from = copy_audio_from
+        self.tracks_from = tracks_from
         self.start = start
         self.end = end
         self.overwrite = overwrite
+        self.left_out: list[str] = []
+        """What of the input the output does not hold, in words."""
+        self.changed: list[str] = []
+        """What it holds otherwise than the input, in words."""
+
+    @property
+    def tracks_damaged(self) -> bool:
+        """Whether the other tracks could not be copied to their end."""
+        return self._tracks is not None and self._tracks.damaged
 
     def __enter__(self) -> Self:
-        inputs = [p for p in (self.info.path, self.copy_audio_from) if p]
+        inputs = [p for p in (self.info.path, self.tracks_from) if p]
         check_output(self.path, inputs=inputs, overwrite=self.overwrite)
-        self._partial = self.path.with_stem(f"{self.path.stem}.partial{secrets.token_hex(4)}")
+        self._partial = partial_name(self.path)
         # the pictures behind the frames of `new_frame`, for as long as somebody keeps these
         self._fresh: WeakKeyDictionary[Frame, VideoFrame] = WeakKeyDictionary()
         self._spare: list[VideoFrame] = []  # fresh memory would cost more than copying a frame
@@ -82,11 +103,12 @@ class VideoWriter:
             self._container = self._open()
             cleanup.callback(self._discard)
             self._stream = self._add_video()
-            self._audio = None
-            if self.copy_audio_from is not None:
-                source = cleanup.enter_context(opened(self.copy_audio_from))
-                self._audio = AudioCopy(source, self._container, self.path)
-            self._container.start_encoding()
+            self._tracks = None
+            if self.tracks_from is not None:
+                source = cleanup.enter_context(opened(self.tracks_from))
+                self._tracks = OtherTracks(source, self._container)
+                self.left_out += self._tracks.left_out
+                self.changed += self._tracks.encoded
             self._cleanup = cleanup.pop_all()
         return self
 
@@ -127,12 +149,12 @@ class VideoWriter:
                 self._shift = self._begin(frame.pts)
             picture.pts = frame.pts - self._shift
             self._last_pts = frame.pts
-            self._mux(self._stream.encode(picture))
+            self._mux(self._stream.encode(converted(picture, self.info, self._stored)))
         self._spare.append(picture)
 
     def _open(self) -> OutputContainer:
         muxer = _MUXERS[self.path.suffix.lower()]
-        options = {} if muxer == "matroska" else _mp4_options(self.info.time_base)
+        options = _mp4_options(self.info.time_base) if muxer in ("mp4", "mov") else {}
         container: OutputContainer = av.open(
             self._partial, "w", muxer, container_options=options, **LENIENT_TAGS
         )
@@ -143,10 +165,11 @@ class VideoWriter:
 
     def _add_video(self) -> VideoStream:
         info = self.info
+        name = self.encoding.encoder(self.path.suffix, info.pixel_format)
         stream = self._container.add_stream(
-            found_encoder(self.encoding.codec).name,
+            found_encoder(name).name,
             info.average_rate,
-            self.encoding.options,
+            encoder_options(self.encoding, name, info),
             width=self.info.width,
             height=self.info.height,
             time_base=info.time_base,
@@ -154,13 +177,20 @@ class VideoWriter:
         assert isinstance(stream, VideoStream)
         if info.display_matrix:
             stream.set_display_matrix(info.display_matrix)
+        for key, value in info.stream_metadata.items():
+            if key.lower() not in _UNTRUE_IN_A_COPY:
+                stream.metadata[key] = value
         context = stream.codec_context
-        if context.codec.canonical_name == "hevc" and self.path.suffix.lower() != ".mkv":
+        if context.codec.canonical_name == "hevc" and self.path.suffix.lower() in (".mp4", ".mov"):
             context.codec_tag = "hvc1"  # what players of Apple want
         open_encoder(context, self.encoding, info)
+        self._stored = context.pix_fmt or info.pixel_format
         # the range of "yuvj420p" is a tag; as a format it would be converted to the usual range
-        is_other = context.pix_fmt != info.pixel_format
-        self._format = info.pixel_format.replace("j", "") if is_other else info.pixel_format
+        self._format = info.pixel_format.replace("j", "")
+        if conversion(info, self._stored):
+            self.changed.append(conversion(info, self._stored))
+        if info.hdr10 is not None and not tells_hdr10(name):
+            self.left_out.append("HDR metadata")
         return stream
 
     def _copied(self, frame: Frame) -> VideoFrame:
@@ -173,25 +203,40 @@ class VideoWriter:
         return self._fresh.pop(own)
 
     def _begin(self, first_pts: int) -> int:
-        """Begin with the audio; return what is to be subtracted from all ticks."""
-        if self._audio is not None:
-            origin = None if self.start is None else first_pts * self.info.time_base
-            self._audio.cut(origin, self.end)
-        return 0 if self.start is None else first_pts
+        """Write the head of the file; return what is to be subtracted from all ticks."""
+        cut = None if self.start is None else first_pts * self.info.time_base
+        self._set_timecode(first_pts)
+        self._container.set_chapters(chapters_between(self.info.chapters, cut, self.end))
+        self._container.start_encoding()
+        if self._tracks is not None:
+            self._tracks.cut(cut, self.end)
+        return 0 if cut is None else first_pts
+
+    def _set_timecode(self, first_pts: int) -> None:
+        """Tell the timecode of the first frame, from which players and editors count on."""
+        told = self.info.stream_metadata.get(_TIMECODE) or self.info.metadata.get(_TIMECODE)
+        if told is None:
+            return
+        skipped = int(np.searchsorted(self.info.frame_pts, first_pts))
+        moved = later(told, skipped, self.info.average_rate)
+        if moved is None:
+            self.left_out.append(f"timecode {told}")
+        else:
+            self._stream.metadata[_TIMECODE] = moved
 
     def _mux(self, packets: "Iterable[Packet[Any]]") -> None:
-        """Write video packets, and before each the audio that is due."""
+        """Write video packets, and before each what of the other tracks is due."""
         for packet in packets:
-            if self._audio is not None and packet.dts is not None:
-                self._audio.copy(packet.dts * packet.time_base)
+            if self._tracks is not None and packet.dts is not None:
+                self._tracks.copy(packet.dts * packet.time_base)
             self._container.mux(packet)
 
     def _finish(self) -> None:
         if self._shift is None:
             raise StabilizerError(f"{self.path}: no frame was written; check start and end")
         self._mux(self._stream.encode(None))
-        if self._audio is not None:
-            self._audio.copy(math.inf)
+        if self._tracks is not None:
+            self._tracks.copy(math.inf)
         self._container.close()
         os.replace(self._partial, self.path)
 

@@ -1,0 +1,44 @@
+"""What a killed or interrupted run leaves behind: what was there before."""
+
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.bench_kills import command, contents, killed
+from stabilizer.new_files import partial_name
+from tests.command_line import ENVIRONMENT, made_clip
+
+NO_PROCESS = 2**22 + 1  # Linux counts to 2^22
+
+
+@pytest.fixture(scope="module")
+def stem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_clip(tmp_path_factory.mktemp("kills") / "clip", "--overwrite")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_killed_run_loses_nothing(stem: Path, monkeypatch: pytest.MonkeyPatch, sent) -> None:
+    monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
+    output, rng = stem.parent / "steady.mp4", random.Random(int(sent))
+    for _ in range(3):
+        assert killed(stem, output, sent, rng.uniform(0.5, 2.0)) == ""
+    done = subprocess.run(command(stem, output), env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not [name for name in contents(stem.parent) if "partial" in name]
+
+
+def test_only_leftovers_of_dead_processes_are_removed(tmp_path: Path) -> None:
+    output = tmp_path / "steady[1].mp4"
+    running = partial_name(output)
+    running.touch()
+    others = [tmp_path / name for name in ("steady[1].partial-x.mp4", "other.partial-1-a.mp4")]
+    dead = tmp_path / f"steady[1].partial-{NO_PROCESS}-abc123.mp4"
+    for path in (*others, dead):
+        path.touch()
+    assert partial_name(output) != running
+    assert sorted(tmp_path.iterdir()) == sorted([running, *others])

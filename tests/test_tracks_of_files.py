@@ -1,0 +1,219 @@
+"""Nothing of a file is lost beside its pictures: other tracks, chapters, timecode, HDR metadata."""
+
+import json
+import shutil
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stabilizer.video import Encoding, VideoReader, VideoWriter, probe
+from stabilizer.video.pyav.marks import later
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("ffmpeg") is None, reason="ffmpeg, which makes and judges, is not installed"
+)
+
+SUBTITLES = "1\n00:00:00,200 --> 00:00:00,900\nHello\n\n2\n00:00:01,200 --> 00:00:01,800\nAgain\n"
+CHAPTERS = """;FFMETADATA1
+title=My clip
+artist=Somebody
+[CHAPTER]
+TIMEBASE=1/1000
+START=0
+END=700
+title=one
+[CHAPTER]
+TIMEBASE=1/1000
+START=700
+END=2000
+title=two
+"""
+MASTERING = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
+
+
+def ffmpeg(*arguments: Any) -> None:
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, arguments)], check=True)
+
+
+def ffprobe(path: Path, *arguments: str) -> Any:
+    command = ["ffprobe", "-v", "error", "-of", "json", *arguments, str(path)]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def rich_clip(folder: Path, *, subtitle_codec: str = "mov_text", name: str = "in.mp4") -> Path:
+    """Return 2 s of video with two sounds, subtitles, chapters, tags and a timecode."""
+    (folder / "text.srt").write_text(SUBTITLES)
+    (folder / "chapters.txt").write_text(CHAPTERS)
+    inputs = ["-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=2", "-f", "lavfi", "-i", "sine=d=2"]
+    inputs += ["-i", folder / "text.srt", "-i", folder / "chapters.txt"]
+    maps = ["-map", 0, "-map", 1, "-map", 1, "-map", 2, "-map_metadata", 3, "-map_chapters", 3]
+    ffmpeg(
+        *inputs,
+        *maps,
+        *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", "-c:s", subtitle_codec),
+        *("-timecode", "01:00:00:00", "-metadata:s:a:1", "language=deu"),
+        *("-metadata", "creation_time=2024-05-06T07:08:09.000000Z"),
+        folder / name,
+    )
+    return folder / name
+
+
+def copied(source: Path, target: Path, **options: Any) -> VideoWriter:
+    info = probe(source)
+    cut = {k: options[k] for k in ("start", "end") if k in options}
+    with (
+        VideoReader(source, **cut) as reader,
+        VideoWriter(target, info, tracks_from=source, **options) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+    return writer
+
+
+def kinds(path: Path) -> list[str]:
+    return [
+        f"{s['codec_type']} {s.get('codec_tag_string')}"
+        for s in ffprobe(path, "-show_streams")["streams"]
+    ]
+
+
+def titles(path: Path) -> list[tuple[float, float, str]]:
+    return [
+        (float(c["start_time"]), float(c["end_time"]), c["tags"]["title"])
+        for c in ffprobe(path, "-show_chapters")["chapters"]
+    ]
+
+
+def timecodes(path: Path) -> set[str]:
+    streams = ffprobe(path, "-show_streams")["streams"]
+    return {s["tags"]["timecode"] for s in streams if "timecode" in s.get("tags", {})}
+
+
+def subtitles(path: Path) -> str:
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:s:0", "-f", "srt", "-"]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov"])
+def test_sound_subtitles_chapters_tags_and_timecode_are_kept(tmp_path: Path, suffix: str) -> None:
+    source, target = rich_clip(tmp_path), tmp_path / f"out{suffix}"
+    writer = copied(source, target)
+    assert (writer.left_out, writer.changed) == ([], [])
+    assert [k.split()[0] for k in kinds(target)] == [k.split()[0] for k in kinds(source)]
+    assert titles(target) == titles(source) == [(0.0, 0.7, "one"), (0.7, 2.0, "two")]
+    assert timecodes(target) == {"01:00:00:00"}
+    assert subtitles(target) == subtitles(source)
+    tags = ffprobe(target, "-show_format")["format"]["tags"]
+    assert (tags["title"], tags["artist"]) == ("My clip", "Somebody")
+    assert tags["creation_time"] == "2024-05-06T07:08:09.000000Z"
+
+
+def test_what_matroska_cannot_hold_is_told(tmp_path: Path) -> None:
+    source = rich_clip(tmp_path)
+    writer = copied(source, tmp_path / "out.mkv")
+    assert writer.left_out == ["subtitle mov_text (SubtitleHandler)"]
+    assert titles(tmp_path / "out.mkv") == titles(source)
+
+
+def test_matroska_to_matroska_loses_nothing(tmp_path: Path) -> None:
+    source = rich_clip(tmp_path, subtitle_codec="srt", name="in.mkv")
+    ffmpeg(
+        *("-i", source, "-map", 0, "-c", "copy", "-attach", tmp_path / "text.srt"),
+        *("-metadata:s:t", "mimetype=text/plain", tmp_path / "attached.mkv"),
+    )
+    writer = copied(tmp_path / "attached.mkv", tmp_path / "out.mkv")
+    assert (writer.left_out, writer.changed) == ([], [])
+    assert sorted(kinds(tmp_path / "out.mkv")) == sorted(kinds(tmp_path / "attached.mkv"))
+    assert subtitles(tmp_path / "out.mkv") == subtitles(source)
+    assert titles(tmp_path / "out.mkv") == titles(source)
+
+
+def test_a_cut_moves_chapters_timecode_and_subtitles_with_the_picture(tmp_path: Path) -> None:
+    target = tmp_path / "out.mp4"
+    copied(rich_clip(tmp_path), target, start=0.4, end=1.6)
+    assert titles(target) == [(0.0, 0.3, "one"), (0.3, 1.2, "two")]
+    assert timecodes(target) == {"01:00:00:10"}
+    assert "00:00:00,800 --> 00:00:01,400" in subtitles(target)
+
+
+def test_telemetry_of_an_action_camera_is_kept(tmp_path: Path) -> None:
+    source = Path(__file__).parents[1] / "samples" / "gopro_karma.mp4"
+    writer = copied(source, tmp_path / "out.mp4", end=0.5)
+    assert writer.left_out == ["data (GoPro SOS)"]
+    assert {"data gpmd", "data tmcd", "audio mp4a"} <= set(kinds(tmp_path / "out.mp4"))
+    assert timecodes(tmp_path / "out.mp4") == {"19:26:48:04"}
+    told = ("-show_packets", "-show_data", "-select_streams", "d:0")
+    (packet, *_) = ffprobe(tmp_path / "out.mp4", *told)["packets"]
+    source_packets = ffprobe(source, "-show_packets", "-show_data", "-select_streams", "d:1")
+    assert packet["data"] == source_packets["packets"][0]["data"]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "libsvtav1"])
+def test_hdr_metadata_and_chroma_siting_are_kept(tmp_path: Path, codec: str) -> None:
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    words = f"log-level=error:chromaloc=2:master-display={MASTERING}:max-cll=1000,400"
+    colour = ("-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "bt2020nc")
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=128x96:r=25:d=0.4", "-pix_fmt", "yuv420p10le"),
+        *("-c:v", "libx265", *colour, "-x265-params", words, source),
+    )
+    info = probe(source)
+    assert info.chroma_offset_xy == (0.0, 0.0)
+    assert info.hdr10 is not None
+    assert info.hdr10.light_level == (1000, 400)
+    assert info.hdr10.luminance == pytest.approx((0.0001, 1000.0))
+    writer = copied(source, target, encoding=Encoding(codec, preset="ultrafast"))
+    assert (writer.left_out, writer.changed) == ([], [])
+    again = probe(target)
+    assert again.chroma_offset_xy == (0.0, 0.0)
+    assert again.hdr10 is not None
+    assert again.hdr10.light_level == info.hdr10.light_level
+    assert again.hdr10.luminance == pytest.approx(info.hdr10.luminance, rel=0.3, abs=1e-4)
+    for xy, wanted in zip(again.hdr10.primaries_xy, info.hdr10.primaries_xy, strict=True):
+        assert xy == pytest.approx(wanted, abs=2e-5)
+    wanted_tags, tags = (
+        {key: ffprobe(path, "-show_streams")["streams"][0][key] for key in TAGS}
+        for path in (source, target)
+    )
+    assert tags == wanted_tags
+
+
+TAGS = ("color_range", "color_space", "color_transfer", "color_primaries", "pix_fmt")
+
+
+def test_what_a_codec_cannot_tell_of_hdr_is_said(tmp_path: Path) -> None:
+    words = f"log-level=error:master-display={MASTERING}:max-cll=1000,400"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=128x96:r=25:d=0.2", "-pix_fmt", "yuv420p10le"),
+        *("-c:v", "libx265", "-x265-params", words, tmp_path / "in.mp4"),
+    )
+    writer = copied(tmp_path / "in.mp4", tmp_path / "out.mkv", encoding=Encoding("ffv1"))
+    assert writer.left_out == ["HDR metadata"]
+
+
+def test_webm_takes_av1_and_sound_as_opus(tmp_path: Path) -> None:
+    writer = copied(rich_clip(tmp_path), tmp_path / "out.webm")
+    assert writer.changed == ["audio aac (SoundHandler) as libopus"] * 2
+    streams = ffprobe(tmp_path / "out.webm", "-show_streams")["streams"]
+    assert [s["codec_name"] for s in streams] == ["av1", "opus", "opus"]
+
+
+@pytest.mark.parametrize(
+    ("before", "frames", "rate", "after"),
+    [
+        ("01:00:00:00", 25, Fraction(25), "01:00:01:00"),
+        ("00:00:59:29", 1, Fraction(30000, 1001), "00:01:00:00"),
+        ("00:00:59;29", 1, Fraction(30000, 1001), "00:01:00;02"),
+        ("00:09:59;29", 1, Fraction(30000, 1001), "00:10:00;00"),
+        ("00:00:00;00", 17982, Fraction(30000, 1001), "00:10:00;00"),
+        ("00:00:00;00", 107892, Fraction(30000, 1001), "01:00:00;00"),
+        ("00:00:59;59", 1, Fraction(60000, 1001), "00:01:00;04"),
+        ("23:59:59:23", 1, Fraction(24), "00:00:00:00"),
+        ("no timecode", 1, Fraction(24), None),
+    ],
+)
+def test_timecodes_count_as_smpte_12m_says(before, frames, rate, after) -> None:
+    assert later(before, frames, rate) == after
