@@ -27,7 +27,7 @@ def _x265(crf: float, preset: str) -> Options:
 
 
 def _svtav1(crf: float, preset: str) -> Options:
-    speed = (12, 11, 10, 9, 8, 7, 5, 4, 3, 2)[PRESETS.index(preset)]
+    speed = (11, 10, 10, 9, 8, 7, 5, 4, 3, 2)[PRESETS.index(preset)]
     return {"crf": str(_of_63(crf)), "preset": str(speed)}
 
 

@@ -1,5 +1,6 @@
 """An encoder for the pictures of a video: opened to encode, or beforehand to see that it opens."""
 
+import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -37,6 +38,7 @@ def check_encoder(encoding: Encoding, info: VideoInfo, suffix: str = ".mp4") -> 
 
 def found_encoder(name: str) -> Codec:
     """Return the encoder of that name."""
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells much more than errors otherwise
     try:
         return Codec(name, "w")
     except UnknownCodecError as error:

@@ -44,6 +44,8 @@ _UNTRUE_IN_A_COPY = {
     *("duration", "vendor_id"),
 }
 _TIMECODE = "timecode"
+_TELL_PIXEL_SHAPE = ("h264", "hevc")
+"""Codecs that say it themselves: PyAV does not let it be told to Matroska."""
 
 
 def check_output(path: AnyPath, *, inputs: Iterable[AnyPath] = (), overwrite: bool = False) -> None:
@@ -84,6 +86,10 @@ class VideoWriter:
         """What of the input the output does not hold, in words."""
         self.changed: list[str] = []
         """What it holds otherwise than the input, in words."""
+
+    @property
+    def _muxer(self) -> str:
+        return _MUXERS[self.path.suffix.lower()]
 
     @property
     def tracks_damaged(self) -> bool:
@@ -153,7 +159,7 @@ class VideoWriter:
         self._spare.append(picture)
 
     def _open(self) -> OutputContainer:
-        muxer = _MUXERS[self.path.suffix.lower()]
+        muxer = self._muxer
         options = _mp4_options(self.info.time_base) if muxer in ("mp4", "mov") else {}
         container: OutputContainer = av.open(
             self._partial, "w", muxer, container_options=options, **LENIENT_TAGS
@@ -181,7 +187,7 @@ class VideoWriter:
             if key.lower() not in _UNTRUE_IN_A_COPY:
                 stream.metadata[key] = value
         context = stream.codec_context
-        if context.codec.canonical_name == "hevc" and self.path.suffix.lower() in (".mp4", ".mov"):
+        if context.codec.canonical_name == "hevc" and self._muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # what players of Apple want
         open_encoder(context, self.encoding, info)
         self._stored = context.pix_fmt or info.pixel_format
@@ -189,6 +195,9 @@ class VideoWriter:
         self._format = info.pixel_format.replace("j", "")
         if conversion(info, self._stored):
             self.changed.append(conversion(info, self._stored))
+        silent = context.codec.canonical_name not in _TELL_PIXEL_SHAPE
+        if info.sample_aspect_ratio != 1 and silent and self._muxer in ("matroska", "webm"):
+            self.left_out.append(f"pixels' shape {info.sample_aspect_ratio}")
         if info.hdr10 is not None and not tells_hdr10(name):
             self.left_out.append("HDR metadata")
         return stream
