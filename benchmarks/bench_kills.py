@@ -20,6 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 OLD = b"an earlier output"
+LONGEST_END = 20.0
+"""s that a process may take to end."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
@@ -41,7 +43,12 @@ def killed(stem: Path, output: Path, sent: signal.Signals, after: float) -> str:
         _, errors = process.communicate(timeout=after)
     except subprocess.TimeoutExpired:
         process.send_signal(sent)
-        _, errors = process.communicate(timeout=60)
+        try:
+            _, errors = process.communicate(timeout=LONGEST_END)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return f"runs on after {sent.name}"
     return wrong(stem.parent, output, before, process.returncode, sent, errors)
 
 

@@ -5,9 +5,11 @@ Heavy modules are imported inside the commands, so that `--help` answers at once
 
 import gc
 import logging
+import os
 import re
 import signal
 import sys
+from threading import active_count
 from typing import Annotated, NoReturn
 
 import typer
@@ -74,13 +76,20 @@ def main() -> None:
             raise
         _fail(str(error), BAD_INPUT)
     if code == INTERRUPTED:  # which typer makes of KeyboardInterrupt
-        _fail("interrupted; the output is as it was before", INTERRUPTED)
+        _tell("interrupted; the output is as it was before")
+        if active_count() > 1:  # one may wait for a lock of the import that was interrupted
+            os._exit(INTERRUPTED)
+        sys.exit(INTERRUPTED)
     sys.exit(code or 0)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    print(f"stabilizer: error: {' '.join(message.split())}", file=sys.stderr)
+    _tell(message)
     sys.exit(code)
+
+
+def _tell(message: str) -> None:
+    print(f"stabilizer: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
 
 
 def _print_version(wanted: bool) -> None:

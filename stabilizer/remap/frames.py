@@ -1,8 +1,9 @@
 """Warp a frame's native planes by its grid: chroma at its own resolution and siting."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -78,11 +79,28 @@ def warm_up(pixel_format: str, interpolation: str, backend: str) -> None:
 
 @contextmanager
 def warming_up(pixel_format: str, interpolation: str, backend: str) -> Iterator[None]:
-    """Run `warm_up` in a thread beside the block, and leave when both have ended."""
-    with ThreadPoolExecutor(1, thread_name_prefix="compile") as pool:
-        warmed = pool.submit(warm_up, pixel_format, interpolation, backend)
+    """Run `warm_up` in a thread beside the block, and leave when both have ended.
+
+    Ctrl-C leaves at once: an import that it interrupts may keep a lock that the thread waits for.
+    """
+    warmed: Future[None] = Future()
+
+    def compiled() -> None:
+        try:
+            warm_up(pixel_format, interpolation, backend)
+            warmed.set_result(None)
+        except BaseException as error:
+            warmed.set_exception(error)
+
+    Thread(target=compiled, name="compile", daemon=True).start()
+    try:
         yield
-        warmed.result()
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        warmed.exception()  # no thread is left inside a compiler
+        raise
+    warmed.result()
 
 
 def _small_frame(layout: PixelFormat) -> Frame:

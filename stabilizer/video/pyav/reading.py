@@ -3,6 +3,7 @@
 import logging
 import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -48,6 +49,8 @@ COLOUR = {
     "transfer": "color_trc",
 }
 """Our names of the colour tags and PyAV's."""
+_MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_LONGEST_LAST_FRAME = 0.25  # s
 _STEPS_BACK = (0.0, 2.0, 10.0, 60.0, math.inf)
 """s before the start where a keyframe is looked for: containers seek by time of decoding, which may
 lead to a keyframe that is shown after the start."""
@@ -242,7 +245,24 @@ def _scan(container: InputContainer, stream: VideoStream, path: str) -> _Scan:
     if len(known) < len(ticks) or not shown:
         raise StabilizerError(_no_times(path))
     once = sorted(set(shown))
+    if not damage and seconds(once[-1], _time_base(stream)) < _stated_end(container, stream):
+        damage = "it ends before it says"
     return _Scan(once, first, len(shown) - len(once), damage)
+
+
+def _stated_end(container: InputContainer, stream: VideoStream) -> float:
+    """Return when (s) a last frame must be at least, by what the head of the file says.
+
+    FFmpeg tells where other containers are cut off, but Matroska it takes as it comes.
+    """
+    told = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+    if told is not None:
+        hours, minutes, rest = (float(part) for part in told.groups())
+        return 3600 * hours + 60 * minutes + rest - _LONGEST_LAST_FRAME
+    alone = len(container.streams) == 1 and container.format.name.startswith("matroska")
+    if not alone or container.duration is None:
+        return -math.inf
+    return container.duration / av.time_base - _LONGEST_LAST_FRAME
 
 
 def _packets(
