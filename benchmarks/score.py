@@ -7,6 +7,7 @@ Where the package is not installed: `python -m benchmarks.score` from the reposi
 import argparse
 from dataclasses import asdict
 
+from stabilizer.flow import to_8_bit
 from stabilizer.quality import Steadiness, measure
 from stabilizer.video.pyav import VideoReader, probe
 
@@ -18,7 +19,7 @@ def measure_file(path: str) -> Steadiness:
     info = probe(path)
     full_range = info.colour["range"] == _FULL_RANGE or info.pixel_format.startswith("yuvj")
     with VideoReader(path) as frames:
-        luma = (frame.planes[0] for frame in frames)
+        luma = (to_8_bit(frame.planes[0], frame.pixel_format.bits) for frame in frames)
         return measure(luma, info.frame_times, full_range=full_range)
 
 

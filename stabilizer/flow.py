@@ -24,11 +24,13 @@ MARGIN = _WINDOW // 2
 """px between the picture's edge and the points that can be followed."""
 
 
-def to_8_bit(luma: Plane) -> Image:
-    """Return luma (H, W) in 8 bits; uint16 holds 10 significant bits, as in every `PixelFormat`."""
+def to_8_bit(luma: Plane, bits: int = 10) -> Image:
+    """Return luma (H, W) in 8 bits; uint16 holds so many significant `bits`."""
     if luma.ndim != 2 or luma.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"luma: expected uint8 or uint16 (H, W), got {luma.dtype} {luma.shape}")
-    return luma.astype(np.uint8, copy=False) if luma.itemsize == 1 else (luma >> 2).astype(np.uint8)
+    if luma.itemsize == 1:
+        return luma.astype(np.uint8, copy=False)
+    return (luma >> (bits - 8)).astype(np.uint8)
 
 
 def track(
@@ -91,13 +93,14 @@ def corners(picture: Image, *, least_slope: float) -> tuple[Points, Floats]:
     return points[inside], slope[inside]
 
 
-def reduced(luma: Plane, width: int, height: int) -> Image:
+def reduced(luma: Plane, width: int, height: int, bits: int = 10) -> Image:
     """Return luma (H, W) in 8 bits at a size that is not larger, smoothed for tracking.
 
-    Pixels are averages over their area: x_full = (x + ½) W / width − ½.
+    uint16 holds so many significant `bits`. Pixels are averages over their area:
+    x_full = (x + ½) W / width − ½.
     """
     picture: Any = cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA)
-    smooth: Any = cv2.GaussianBlur(to_8_bit(picture), (0, 0), _SMOOTHING)
+    smooth: Any = cv2.GaussianBlur(to_8_bit(picture, bits), (0, 0), _SMOOTHING)
     return np.asarray(smooth, np.uint8)
 
 

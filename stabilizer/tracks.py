@@ -158,7 +158,9 @@ def track_video(
     for index, frame in _frames(video.path, spans, stride):
         if window[-1:] != [index]:
             follower.start_anew()
-        identity, xy = follower.see(reduced(frame.planes[0], width, height))
+        identity, xy = follower.see(
+            reduced(frame.planes[0], width, height, frame.pixel_format.bits)
+        )
         t.append(frame.t)
         window.append(index)
         seen.append((identity, (xy + 0.5) * scale - 0.5))

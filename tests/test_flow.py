@@ -80,6 +80,15 @@ def test_ten_bits_give_the_same_tracks_as_their_eight_high_bits() -> None:
     np.testing.assert_array_equal(track(*ten_bit), track(START, later))
 
 
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_more_bits_are_cut_to_their_eight_high_ones(bits: int) -> None:
+    deep = (START.astype(np.uint16) << (bits - 8)) | 3
+    np.testing.assert_array_equal(to_8_bit(deep.astype(np.uint16), bits), START)
+    size = (WIDTH // 2, HEIGHT // 2)
+    difference = reduced(deep.astype(np.uint16), *size, bits).astype(int) - reduced(START, *size)
+    assert np.abs(difference).max() <= 1
+
+
 def test_the_same_pictures_give_the_same_result_and_stay_as_they_are() -> None:
     first, second = START.copy(), picture(shift(9, 42))
     first.setflags(write=False)

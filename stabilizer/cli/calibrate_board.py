@@ -119,11 +119,12 @@ def _tell(video: Path, found: "LensCalibration") -> None:
 def _luma(
     info: "VideoInfo", progress: Callable[[int, int], None] | None
 ) -> Iterator[tuple[float, "Plane"]]:
-    """Yield presentation times and the luma of all frames."""
+    """Yield presentation times and the luma of all frames, 8 bits."""
+    from stabilizer.flow import to_8_bit
     from stabilizer.video import VideoReader
 
     with VideoReader(info.path) as reader:
         for done, frame in enumerate(reader, start=1):
-            yield frame.t, frame.planes[0]
+            yield frame.t, to_8_bit(frame.planes[0], frame.pixel_format.bits)
             if progress is not None:
                 progress(done, len(info.frame_times))
