@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 OLD = b"an earlier output"
+INTERRUPTED = 130
 LONGEST_END = 20.0
 """s that a process may take to end."""
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
@@ -71,7 +72,7 @@ def wrong(
         return "" if len(partial) == len(litter) <= 1 else f"left: {litter}"
     if litter:
         return f"left: {litter}"
-    if not done and sent is not None and code not in (130, -sent):
+    if not done and sent is not None and code not in (INTERRUPTED, -sent):
         return f"exit code {code}: {errors[-300:]}"
     return ""
 
@@ -124,6 +125,9 @@ def main() -> int:
                 kind = sent.name
                 found = killed(stem, output, sent, rng.uniform(0.05, 1.05 * longest))
             outcomes[f"{kind}: {found or 'as it should be'}"] += 1
+            print(
+                f"{i + 1}: {kind}: {found}" if found else ".", end="\n" if found else "", flush=True
+            )
             failures += [found] if found else []
         subprocess.run(command(stem, output), check=True, capture_output=True)
         left = [name for name in contents(stem.parent) if "partial" in name]

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import sys
-from threading import active_count
 from typing import Annotated, NoReturn
 
 import typer
@@ -77,9 +76,8 @@ def main() -> None:
         _fail(str(error), BAD_INPUT)
     if code == INTERRUPTED:  # which typer makes of KeyboardInterrupt
         _tell("interrupted; the output is as it was before")
-        if active_count() > 1:  # one may wait for a lock of the import that was interrupted
-            os._exit(INTERRUPTED)
-        sys.exit(INTERRUPTED)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)  # a thread may wait for a lock of the import that was interrupted
     sys.exit(code or 0)
 
 
