@@ -63,13 +63,15 @@ def wrong(
 ) -> str:
     after = contents(folder)
     done = code == 0
+    partial = f"{output.stem}.partial-"
     for name, content in before.items():
+        if partial in name:  # of a run that was killed: it may be removed by now
+            continue
         if name not in after or (after[name] != content and not (done and name == output.name)):
             return f"{name} is lost or changed; exit code {code}"
     litter = [name for name in after if name not in before]
-    partial = [name for name in litter if f"{output.stem}.partial-" in name]
-    if sent == signal.SIGKILL and code == -signal.SIGKILL:
-        return "" if len(partial) == len(litter) <= 1 else f"left: {litter}"
+    if sent == signal.SIGKILL and code == -signal.SIGKILL and len(litter) <= 1:
+        litter = [name for name in litter if partial not in name]
     if litter:
         return f"left: {litter}"
     if not done and sent is not None and code not in (INTERRUPTED, -sent):
