@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bench_kills import command, contents, killed
+from benchmarks.bench_kills import command, completed, contents, killed
 from stabilizer.new_files import partial_name
 from tests.command_line import ENVIRONMENT, made_clip
 
@@ -25,8 +25,9 @@ def stem(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_killed_run_loses_nothing(stem: Path, monkeypatch: pytest.MonkeyPatch, sent) -> None:
     monkeypatch.setenv("PYTHONPATH", ENVIRONMENT["PYTHONPATH"])
     output, rng = stem.parent / "steady.mp4", random.Random(int(sent))
+    complete = completed(stem, output)
     for _ in range(3):
-        assert killed(stem, output, sent, rng.uniform(0.5, 2.0)) == ""
+        assert killed(stem, output, complete, sent, rng.uniform(0.5, 2.0)) == ""
     done = subprocess.run(command(stem, output), env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert not [name for name in contents(stem.parent) if "partial" in name]

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stabilizer.video import Encoding, VideoReader, VideoWriter, probe
@@ -66,7 +67,7 @@ def copied(source: Path, target: Path, **options: Any) -> VideoWriter:
     cut = {k: options[k] for k in ("start", "end") if k in options}
     with (
         VideoReader(source, **cut) as reader,
-        VideoWriter(target, info, tracks_from=source, **options) as writer,
+        VideoWriter(target, info, **{"tracks_from": source, **options}) as writer,
     ):
         for frame in reader:
             writer.write(frame)
@@ -199,6 +200,45 @@ def test_webm_takes_av1_and_sound_as_opus(tmp_path: Path) -> None:
     assert writer.changed == ["audio aac (SoundHandler) as libopus"] * 2
     streams = ffprobe(tmp_path / "out.webm", "-show_streams")["streams"]
     assert [s["codec_name"] for s in streams] == ["av1", "opus", "opus"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "codec", "full_range"),
+    [
+        ("bgr0", "h264", True),
+        ("yuv420p", "prores", True),
+        ("yuv420p", "prores", False),
+        ("yuv420p", "h264", True),
+        ("yuv420p10le", "vp9", False),
+    ],
+)
+def test_colours_look_the_same_in_another_format(
+    tmp_path: Path, stored: str, codec: str, full_range: bool
+) -> None:
+    """FFmpeg shows both: what counts is the picture that a player makes of samples and tags."""
+    source, target = tmp_path / "in.mkv", tmp_path / ("out.mov" if codec == "prores" else "out.mkv")
+    ranges = "full" if full_range else "limited"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=128x96:r=25:d=0.2", "-c:v", "ffv1"),
+        *("-vf", f"scale=out_range={ranges}:out_color_matrix=bt709,format={stored}"),
+        *("-colorspace", "rgb" if stored == "bgr0" else "bt709"),
+        *("-color_range", "pc" if full_range else "tv", source),
+    )
+    copied(source, target, encoding=Encoding(codec, 2), tracks_from=None)
+    seen, wanted = (
+        np.frombuffer(
+            subprocess.run(
+                ["ffmpeg", "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
+                check=True,
+                capture_output=True,
+            ).stdout,
+            np.uint8,
+        ).astype(float)
+        for path in (target, source)
+    )
+    assert len(seen) == len(wanted) == 5 * 128 * 96 * 3
+    assert abs(np.mean(seen - wanted)) < 1.0
+    assert np.mean(np.abs(seen - wanted)) < 6.0
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,8 @@ def main() -> None:
             signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
+    except KeyboardInterrupt:  # where typer does not look out for it
+        code = INTERRUPTED
     except typer.TyperException as error:
         if not error.format_message():  # help was asked for by giving no command
             sys.exit(BAD_INPUT)
@@ -74,7 +76,7 @@ def main() -> None:
         if not _ARGUMENT_ERROR.match(str(error)):
             raise
         _fail(str(error), BAD_INPUT)
-    if code == INTERRUPTED:  # which typer makes of KeyboardInterrupt
+    if code == INTERRUPTED:  # which typer makes of KeyboardInterrupt elsewhere
         _tell("interrupted; the output is as it was before")
         sys.stdout.flush()
         os._exit(INTERRUPTED)  # a thread may wait for a lock of the import that was interrupted

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
 
 import av
 from av.codec import Codec
@@ -22,6 +21,8 @@ _CHROMA_PLACES = ("left", "center", "topleft", "top", "bottomleft", "bottom")
 """In the order of ITU-T H.273's code points."""
 _EVEN_SIZES = ("libx264", "libx265", "libsvtav1")
 """Encoders that want whole groups of the luma samples that share a chroma sample."""
+_ONLY_LIMITED = ("prores_ks",)
+"""Encoders of formats that have no full range."""
 _BT709, _RGB, _LIMITED, _FULL = 1, 0, 1, 2
 
 
@@ -70,7 +71,7 @@ def open_encoder(context: VideoCodecContext, encoding: Encoding, info: VideoInfo
     context.pix_fmt = _accepted_format(context.codec, encoding, info)
     context.sample_aspect_ratio = info.sample_aspect_ratio
     context.thread_type = ThreadType.AUTO  # PyAV's default would slice x264's pictures
-    for name, tag in stored_colour(info, context.pix_fmt).items():
+    for name, tag in stored_colour(info, context.pix_fmt, context.codec.name).items():
         setattr(context, COLOUR[name], tag)
     try:
         context.open()
@@ -84,14 +85,16 @@ def open_encoder(context: VideoCodecContext, encoding: Encoding, info: VideoInfo
         ) from error
 
 
-def stored_colour(info: VideoInfo, pixel_format: str) -> Mapping[str, int]:
+def stored_colour(info: VideoInfo, pixel_format: str, encoder: str) -> Mapping[str, int]:
     """Return the colour tags of a video whose pictures are stored in a pixel format."""
     to_rgb, from_rgb = traits(pixel_format).rgb, traits(info.pixel_format).rgb
-    if to_rgb == from_rgb:
-        return info.colour
-    if to_rgb:
+    if to_rgb and not from_rgb:
         return {**info.colour, "matrix": _RGB, "range": _FULL}
-    return {**info.colour, "matrix": _BT709, "range": _LIMITED}
+    if from_rgb and not to_rgb:
+        return {**info.colour, "matrix": _BT709, "range": _LIMITED}
+    if encoder in _ONLY_LIMITED and info.colour.get("range") == _FULL:
+        return {**info.colour, "range": _LIMITED}
+    return info.colour
 
 
 def conversion(info: VideoInfo, pixel_format: str) -> str:
@@ -181,16 +184,3 @@ _TELLING: Mapping[str, tuple[str, Callable[[VideoInfo], list[str]]]] = MappingPr
     }
 )
 """Encoders that write into their stream where chroma sits and how the pictures were mastered."""
-
-
-def converted(picture: Any, info: VideoInfo, pixel_format: str) -> Any:
-    """Return a picture in the format that is stored; the same if it is in that already."""
-    if picture.format.name == pixel_format:
-        return picture
-    before, after = info.colour, stored_colour(info, pixel_format)
-    for name, tag in before.items():
-        setattr(picture, COLOUR[name], tag)
-    matrix = after.get("matrix") if traits(pixel_format).rgb != traits(info.pixel_format).rgb else 0
-    result = picture.reformat(format=pixel_format, dst_colorspace=matrix or None)
-    result.pts = picture.pts
-    return result

@@ -20,12 +20,13 @@ from stabilizer.errors import StabilizerError
 from stabilizer.new_files import check_new_file, partial_name
 from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
 from stabilizer.video.encoding import Encoding
+from stabilizer.video.pyav.conversion import Converter
 from stabilizer.video.pyav.encoder import (
     conversion,
-    converted,
     encoder_options,
     found_encoder,
     open_encoder,
+    stored_colour,
     tells_hdr10,
 )
 from stabilizer.video.pyav.marks import chapters_between, later
@@ -155,7 +156,7 @@ class VideoWriter:
                 self._shift = self._begin(frame.pts)
             picture.pts = frame.pts - self._shift
             self._last_pts = frame.pts
-            self._mux(self._stream.encode(converted(picture, self.info, self._stored)))
+            self._mux(self._stream.encode(self._converted(picture)))
         self._spare.append(picture)
 
     def _open(self) -> OutputContainer:
@@ -190,11 +191,13 @@ class VideoWriter:
         if context.codec.canonical_name == "hevc" and self._muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # what players of Apple want
         open_encoder(context, self.encoding, info)
-        self._stored = context.pix_fmt or info.pixel_format
+        stored = context.pix_fmt or info.pixel_format
         # the range of "yuvj420p" is a tag; as a format it would be converted to the usual range
         self._format = info.pixel_format.replace("j", "")
-        if conversion(info, self._stored):
-            self.changed.append(conversion(info, self._stored))
+        colour = stored_colour(info, stored, name)
+        self._converted = Converter(info, self._format, stored, colour)
+        if conversion(info, stored):
+            self.changed.append(conversion(info, stored))
         silent = context.codec.canonical_name not in _TELL_PIXEL_SHAPE
         if info.sample_aspect_ratio != 1 and silent and self._muxer in ("matroska", "webm"):
             self.left_out.append(f"pixels' shape {info.sample_aspect_ratio}")
