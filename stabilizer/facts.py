@@ -47,10 +47,15 @@ def video_facts(info: VideoInfo) -> dict[str, Any]:
         "frame_rate_hz": float(info.average_rate),
         "shortest_interval_s": float(interval.min()),
         "longest_interval_s": float(interval.max()),
+        "missing_frames": info.missing,
+        "repeated_frames": info.repeated,
         "rotation_deg": info.rotation_deg,
         "sample_aspect_ratio": str(info.sample_aspect_ratio),
         "colour": dict(info.colour),
         "audio": list(info.audio),
+        "chapters": [[c.start, c.end, c.tags.get("title", "")] for c in info.chapters],
+        "timecode": info.stream_metadata.get("timecode"),
+        "hdr10": info.hdr10 is not None,
     }
 
 

@@ -209,6 +209,7 @@ def render(
         start=start,
         end=end,
         overwrite=overwrite,
+        strict=strict,
     )
 
     def rendered(frame: Frame) -> Frame:
@@ -224,7 +225,7 @@ def render(
             writer.write(frame)
             if progress is not None:
                 progress(n_done, len(plan.frame_times))
-        lost = _lost(info, len(plan.frame_times), n_done, reader.undecoded)
+        lost = _lost(info, plan.frame_times, n_done)
         if lost and strict:
             raise StabilizerError(f"{info.path}: {lost}; strict refuses to save the rest")
     if writer.tracks_damaged:
@@ -234,12 +235,13 @@ def render(
     return Rendered(n_done, lost, tuple(writer.left_out), tuple(writer.changed))
 
 
-def _lost(info: VideoInfo, n_planned: int, n_done: int, undecoded: int) -> str:
+def _lost(info: VideoInfo, planned: Floats, n_done: int) -> str:
     """Return in words what damage took of the pictures."""
-    if n_done == n_planned and not (undecoded or info.damage):
-        return ""
-    cause = info.damage or "some of it cannot be decoded"
-    return f"{cause}: {n_done} of {n_planned} frames were saved"
+    to_the_end = planned[-1] > info.frame_times[-1] - _SAME_TIME
+    cause = info.damage if to_the_end else ""
+    if n_done < len(planned):
+        cause = cause or "some of it cannot be decoded"
+    return f"{cause}: {n_done} of {len(planned)} frames were saved" if cause else ""
 
 
 def stabilize(

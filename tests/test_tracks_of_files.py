@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stabilizer.video import Encoding, VideoReader, VideoWriter, probe
+from stabilizer.errors import StabilizerError
+from stabilizer.video import Encoding, VideoReader, VideoWriter, check_encoder, probe
 from stabilizer.video.pyav.marks import later
 
 pytestmark = pytest.mark.skipif(
@@ -239,6 +240,71 @@ def test_colours_look_the_same_in_another_format(
     assert len(seen) == len(wanted) == 5 * 128 * 96 * 3
     assert abs(np.mean(seen - wanted)) < 1.0
     assert np.mean(np.abs(seen - wanted)) < 6.0
+
+
+def test_a_cover_is_kept(tmp_path: Path) -> None:
+    picture, source = tmp_path / "cover.png", rich_clip(tmp_path)
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=32x32:r=1:d=1", "-frames:v", 1, picture)
+    options = ("-map", 0, "-map", 1, "-c", "copy", "-disposition:v:1", "attached_pic")
+    ffmpeg("-i", source, "-i", picture, *options, "-map", "-0:d", tmp_path / "covered.mp4")
+    for cut in ({}, {"start": 0.4}):
+        target = tmp_path / "out.mp4"
+        writer = copied(tmp_path / "covered.mp4", target, overwrite=True, **cut)
+        assert writer.left_out == []
+        streams = ffprobe(target, "-show_streams")["streams"]
+        covers = [s for s in streams if s["disposition"]["attached_pic"]]
+        assert [(c["codec_name"], c["width"]) for c in covers] == [("png", 32)]
+
+
+def test_what_mp4_cannot_hold_of_matroska_is_left_out(tmp_path: Path) -> None:
+    source = rich_clip(tmp_path, subtitle_codec="srt", name="in.mkv")
+    attached = tmp_path / "attached.mkv"
+    ffmpeg(
+        *("-i", source, "-map", 0, "-c", "copy", "-attach", tmp_path / "text.srt"),
+        *("-metadata:s:t", "mimetype=text/plain", attached),
+    )
+    writer = copied(attached, tmp_path / "out.mp4")
+    assert writer.left_out == ["subtitle subrip", "attachment text.srt"]
+    assert timecodes(tmp_path / "out.mp4") == {"01:00:00:00"}
+
+
+def test_surround_sound_is_encoded_anew_where_it_must_be(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=96x64:r=25:d=0.4", "-f", "lavfi"),
+        *("-i", "sine=d=0.4", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "ac3"),
+        *("-ac", "6", source),
+    )
+    assert copied(source, tmp_path / "out.webm").changed == ["audio ac3 as libopus"]
+    streams = ffprobe(tmp_path / "out.webm", "-show_streams")["streams"]
+    (sound,) = [s for s in streams if s["codec_type"] == "audio"]
+    assert (sound["codec_name"], sound["channels"]) == ("opus", 6)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".webm", "h264"), (".mov", "ffv1"), (".mp4", "prores"), (".mov", "av1")]
+)
+def test_a_codec_that_the_container_cannot_hold_is_refused_beforehand(
+    suffix: str, codec: str
+) -> None:
+    info = probe(Path(__file__).parents[1] / "samples" / "gopro_karma.mp4")
+    with pytest.raises(StabilizerError, match=rf"\{suffix} cannot hold .* video, but .*write to"):
+        check_encoder(Encoding(codec), info, suffix)
+
+
+def test_a_cut_off_file_with_its_index_in_front_is_noticed(tmp_path: Path) -> None:
+    source, part = rich_clip(tmp_path), tmp_path / "part.mp4"
+    whole = tmp_path / "whole.mp4"
+    ffmpeg("-i", source, "-map", "0:v", "-c", "copy", "-movflags", "+faststart", whole)
+    assert probe(whole).damage == ""
+    part.write_bytes(whole.read_bytes()[: int(0.7 * whole.stat().st_size)])
+    assert "of 50 frames" in probe(part).damage
+
+
+def test_a_slow_clip_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.mkv"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=96x64:r=1:d=6", "-c:v", "ffv1", slow)
+    assert probe(slow).damage == ""
 
 
 @pytest.mark.parametrize(

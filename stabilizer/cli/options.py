@@ -207,8 +207,8 @@ class PlanOptions:
         bool,
         typer.Option(
             "--strict",
-            help="Refuse what is else a warning: a clip that needs more than --max-zoom, and a "
-            "sync that is not sure.",
+            help="Refuse what is else a warning: a clip that needs more than --max-zoom, a sync "
+            "that is not sure, and a damaged video.",
             rich_help_panel=_IN_PLAN,
         ),
     ] = False

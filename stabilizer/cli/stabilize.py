@@ -53,7 +53,7 @@ def stabilize(
     ] = None,
     overwrite: Overwrite = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Plan and report, write nothing.")
+        bool, typer.Option("--dry-run", help="Plan and report, write nothing but --summary.")
     ] = False,
 ) -> None:
     """Stabilize VIDEO by its gyro LOG.
@@ -83,6 +83,8 @@ def stabilize(
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(video)
     _tell_oddities(info)
+    if request.strict and info.damage and request.end is None:
+        raise StabilizerError(f"{video}: {info.damage}; strict refuses to save the rest")
     if not dry_run:
         check_encoder(encoding, info, output.suffix)
     with ExitStack() as beside:
@@ -153,10 +155,10 @@ def _encoding(pictures: PictureOptions) -> "Encoding":
 
 
 def _tell_oddities(info: "VideoInfo") -> None:
-    """Warn of frames that the video lacks or tells twice."""
+    """Say which frames the video lacks, as phones' often do, or tells twice."""
     log = logging.getLogger(__name__)
     if info.missing:
-        log.warning("%s: lacks %d frames; their times are left out", info.path, info.missing)
+        log.info("%s: lacks %d frames; their times are left out", info.path, info.missing)
     if info.repeated:
         log.warning(
             "%s: %d frames have the time of another one, and are left out", info.path, info.repeated

@@ -183,7 +183,9 @@ class VideoInfo:
         usual = float(np.median(interval))
         steps = np.rint(interval / usual)
         even = np.abs(interval / usual - steps) < _EVEN
-        return int((steps - 1).sum()) if even.all() and np.mean(steps == 1) > _MOST else 0
+        if not even.all() or np.mean(steps == 1) < _MOST:
+            return 0
+        return int(np.maximum(steps - 1, 0).sum())
 
     @property
     def average_rate(self) -> Fraction:

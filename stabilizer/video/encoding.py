@@ -150,7 +150,8 @@ class Encoding:
             return ALIASES.get(self.codec, self.codec)
         if suffix.lower() == ".webm":
             return "libsvtav1"
-        deep = pixel_format.endswith(("12le", "16le")) or pixel_format.startswith("gbr")
+        wanted = self.pixel_format or pixel_format
+        deep = wanted.endswith(("12le", "16le")) or wanted.startswith("gbr")
         return "libx265" if deep else "libx264"
 
     def options(self, encoder: str) -> Options:

@@ -23,18 +23,38 @@ _EVEN_SIZES = ("libx264", "libx265", "libsvtav1")
 """Encoders that want whole groups of the luma samples that share a chroma sample."""
 _ONLY_LIMITED = ("prores_ks",)
 """Encoders of formats that have no full range."""
+_HELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        ".mp4": ("h264", "hevc", "av1", "vp9"),
+        ".mov": ("h264", "hevc", "prores"),
+        ".webm": ("av1", "vp9"),
+    }
+)
+"""Codecs that containers hold, by the name's end; Matroska holds all."""
 _BT709, _RGB, _LIMITED, _FULL = 1, 0, 1, 2
 
 
 def check_encoder(encoding: Encoding, info: VideoInfo, suffix: str = ".mp4") -> None:
     """Raise StabilizerError if the encoder is not there, or cannot take the pictures of a video."""
-    name = encoding.encoder(suffix, info.pixel_format)
+    name = chosen_encoder(encoding, info, suffix)
     context = av.CodecContext.create(found_encoder(name), "w")
     assert isinstance(context, VideoCodecContext)
     context.time_base, context.framerate = info.time_base, info.average_rate
     context.width, context.height = info.width, info.height
     context.options = encoder_options(encoding, name, info)
     open_encoder(context, encoding, info)
+
+
+def chosen_encoder(encoding: Encoding, info: VideoInfo, suffix: str) -> str:
+    """Return the encoder's name; raises StabilizerError if the container cannot hold its codec."""
+    name = encoding.encoder(suffix, info.pixel_format)
+    codec, held = found_encoder(name).canonical_name, _HELD.get(suffix.lower())
+    if held is not None and codec not in held:
+        raise StabilizerError(
+            f"{suffix} cannot hold {codec} video, but {', '.join(held)}; write to .mkv or choose "
+            "another codec"
+        )
+    return name
 
 
 def found_encoder(name: str) -> Codec:

@@ -36,7 +36,7 @@ def chapters_between(
     return made
 
 
-def later(timecode: str, n_frames: int, rate: Fraction) -> str | None:
+def later(timecode: str, n_frames: int, rate: Fraction | float) -> str | None:
     """Return an SMPTE 12M timecode `n_frames` later, None if it is not one.
 
     `rate` are frames per second. Behind ";" numbers are dropped so that 29.97 frames a second keep

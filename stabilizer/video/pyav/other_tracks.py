@@ -1,7 +1,6 @@
 """Sound, subtitles and telemetry: packets copied unchanged from one file into another."""
 
 from collections.abc import Iterator
-from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -11,13 +10,17 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Discard, Disposition, Stream
 
 from stabilizer.video.pyav.reading import codec_name
+from stabilizer.video.pyav.tags import true_tags
 
 _SOUND_CODECS = {"webm": "libopus"}
 _USUAL_SOUND = "aac"
 """What sound is encoded as where the output cannot hold it as it is."""
 
 _HOLD_DATA = ("mp4", "mov")
+_HOLDS_ATTACHMENTS = "matroska"
 _TIMECODE = "timecode"
+_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 8_000)
+"""Hz that AAC knows."""
 
 AnyPacket = Any  # av.packet.Packet, which cannot be subscripted at run time
 
@@ -77,7 +80,7 @@ class OtherTracks:
             copy = self._output.add_stream_from_template(stream)
         except ValueError:
             return False
-        copy.metadata.update(stream.metadata)
+        copy.metadata.update(true_tags(stream.metadata))
         if stream.type != "data":
             copy.disposition = stream.disposition
         self._copies[stream.index] = copy
@@ -93,13 +96,13 @@ class OtherTracks:
         if stream.name is None:
             return _TIMECODE in stream.metadata
         chapters = self._source.chapters()
-        return bool(chapters) and stream.frames == len(chapters)
+        return stream.name == "bin_data" and bool(chapters) and stream.frames == len(chapters)
 
     def _attach(self, stream: Any) -> None:
         name = stream.metadata.get("filename") or stream.name or "attachment"
-        try:
+        if self._output.format.name == _HOLDS_ATTACHMENTS:
             self._output.add_attachment(name, stream.mimetype or "", stream.data)
-        except (ValueError, av.FFmpegError):
+        else:
             self.left_out.append(f"attachment {name}")
 
     def _due(
@@ -109,7 +112,14 @@ class OtherTracks:
         running = {*self._copies, *self._encoders}
         try:
             for packet in self._source.demux() if running else ():
-                if packet.dts is None or packet.stream_index not in running:
+                if packet.stream_index not in running or not packet.size:
+                    continue
+                if _is_cover(packet.stream):  # which has no time
+                    packet.stream = self._copies[packet.stream_index]
+                    packet.pts = packet.dts = 0
+                    yield Fraction(0), packet
+                    continue
+                if packet.dts is None:
                     continue
                 t = packet.dts * packet.time_base
                 if end is not None and t >= end:
@@ -122,6 +132,7 @@ class OtherTracks:
             self.damaged = True
         for encoder in self._encoders.values():
             yield from encoder.encoded(None, Fraction(0))
+            self.damaged |= encoder.damaged
 
     def _moved(self, packet: AnyPacket, origin: Fraction) -> Iterator[tuple[Fraction, AnyPacket]]:
         """Yield a packet ready to be muxed, with its time in the output."""
@@ -141,10 +152,12 @@ class _Encoder:
 
     def __init__(self, source: AudioStream, output: OutputContainer) -> None:
         self.name = _SOUND_CODECS.get(output.format.name, _USUAL_SOUND)
-        rate = 48_000 if self.name == "libopus" else source.codec_context.sample_rate
-        layout = source.codec_context.layout
+        told = source.codec_context.sample_rate
+        rate = told if self.name == _USUAL_SOUND and told in _RATES else 48_000
+        layout = source.codec_context.layout.name.replace("(side)", "")
+        self.damaged = False
         self._stream: Any = output.add_stream(self.name, rate=rate, layout=layout)
-        self._stream.metadata.update(source.metadata)
+        self._stream.metadata.update(true_tags(source.metadata))
         self._stream.disposition = source.disposition
         taken = self._stream.codec_context.codec.audio_formats or []
         self._resampler = av.AudioResampler(taken[0] if taken else "fltp", layout, rate)
@@ -155,9 +168,10 @@ class _Encoder:
         """Yield what comes of a packet; of the end, of None, what is left."""
         frames: list[Any] = [None]
         if packet is not None:
-            frames = []
-            with suppress(av.FFmpegError):  # a damaged packet is a moment of silence
+            try:
                 frames = list(packet.decode())
+            except av.FFmpegError:
+                frames, self.damaged = [], True
             for frame in frames:
                 if frame.pts is not None:
                     frame.pts -= round(origin / frame.time_base)

@@ -10,6 +10,7 @@ from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 
 from stabilizer.video.base import PIXEL_FORMATS, Hdr10, PixelFormat
+from stabilizer.video.pyav.formats import native_format
 from stabilizer.video.pyav.planes import plane_views
 
 _PLACES: Mapping[tuple[float, float], str] = MappingProxyType(
@@ -33,9 +34,11 @@ def chroma_offset(picture: VideoFrame) -> tuple[float, float]:
     PyAV does not tell, but its converter honours it: one bright sample of chroma is put into the
     picture, which is spoilt by that, and looked for where chroma is as fine as luma.
     """
-    layout = PIXEL_FORMATS.get(picture.format.name)
-    if layout is None or (layout.subsampling_x, layout.subsampling_y) == (1, 1):
+    layout = PIXEL_FORMATS[native_format(picture.format.name)]
+    if (layout.subsampling_x, layout.subsampling_y) == (1, 1):
         return 0.0, 0.0
+    if layout.name != picture.format.name:
+        return _usual(layout)
     picture.make_writable()
     middle = 2 ** (layout.bits - 1)
     planes = plane_views(picture, writable=True)

@@ -152,14 +152,13 @@ class VideoReader:
         last = -math.inf
         self.undecoded = 0
         for packet in _packets(self._container, self._stream):
+            try:
+                pictures = packet.decode() if packet else self._stream.codec_context.decode(None)
+            except av.FFmpegError:
+                pictures = []
+                self.undecoded += 1
             if packet is None:  # the file is cut off, or damaged past finding one's way
                 self.undecoded += 1
-                return
-            try:
-                pictures = packet.decode()
-            except av.FFmpegError:
-                self.undecoded += 1
-                continue
             for picture in pictures:
                 if picture.pts is None or picture.pts < last:
                     raise StabilizerError(_no_times(self.path))
@@ -228,11 +227,15 @@ def _scan(container: InputContainer, stream: VideoStream, path: str) -> _Scan:
     """Return the ticks of all frames that are shown, and the first of these frames."""
     first: VideoFrame | None = None
     ticks: list[int | None] = []
-    damage = ""
+    damage, n_packets = "", 0
     for packet in _packets(container, stream):
         if packet is None:
             damage = "it is cut off or damaged"
+            if first is None:
+                with suppress(av.FFmpegError):
+                    first = next(iter(stream.codec_context.decode(None)), None)
             break
+        n_packets += bool(packet.size)
         if packet.size and not packet.is_discard:
             ticks.append(packet.pts)
         if first is None:
@@ -245,24 +248,25 @@ def _scan(container: InputContainer, stream: VideoStream, path: str) -> _Scan:
     if len(known) < len(ticks) or not shown:
         raise StabilizerError(_no_times(path))
     once = sorted(set(shown))
-    if not damage and seconds(once[-1], _time_base(stream)) < _stated_end(container, stream):
+    if "mp4" in container.format.name and n_packets < stream.frames:
+        damage = f"it is cut off, with {n_packets} of {stream.frames} frames"
+    t = seconds(np.array(once), _time_base(stream))
+    last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
+    if not damage and t[-1] + last < _stated_end(container, stream):
         damage = "it ends before it says"
     return _Scan(once, first, len(shown) - len(once), damage)
 
 
 def _stated_end(container: InputContainer, stream: VideoStream) -> float:
-    """Return when (s) a last frame must be at least, by what the head of the file says.
-
-    FFmpeg tells where other containers are cut off, but Matroska it takes as it comes.
-    """
+    """Return when (s) the last frame ends by what the head of a Matroska file says."""
     told = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
     if told is not None:
         hours, minutes, rest = (float(part) for part in told.groups())
-        return 3600 * hours + 60 * minutes + rest - _LONGEST_LAST_FRAME
+        return 3600 * hours + 60 * minutes + rest
     alone = len(container.streams) == 1 and container.format.name.startswith("matroska")
     if not alone or container.duration is None:
         return -math.inf
-    return container.duration / av.time_base - _LONGEST_LAST_FRAME
+    return container.duration / av.time_base
 
 
 def _packets(

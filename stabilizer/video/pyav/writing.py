@@ -22,6 +22,7 @@ from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
 from stabilizer.video.encoding import Encoding
 from stabilizer.video.pyav.conversion import Converter
 from stabilizer.video.pyav.encoder import (
+    chosen_encoder,
     conversion,
     encoder_options,
     found_encoder,
@@ -38,12 +39,9 @@ from stabilizer.video.pyav.reading import (
     errors_about,
     opened,
 )
+from stabilizer.video.pyav.tags import tag, true_tags
 
 _MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
-_UNTRUE_IN_A_COPY = {
-    *("major_brand", "minor_version", "compatible_brands", "encoder", "timecode"),
-    *("duration", "vendor_id"),
-}
 _TIMECODE = "timecode"
 _TELL_PIXEL_SHAPE = ("h264", "hevc")
 """Codecs that say it themselves: PyAV does not let it be told to Matroska."""
@@ -62,7 +60,7 @@ class VideoWriter:
     All other tracks of the file `tracks_from` are copied packet by packet where the container can
     hold them. With `start` (s), the first frame moves to time 0 and the tracks with it, and what of
     them is before it is left out; so is what is from `end` (s) on. Raises StabilizerError for what
-    cannot be written.
+    cannot be written; where `strict`, for other tracks that are damaged too.
     """
 
     def __init__(
@@ -75,6 +73,7 @@ class VideoWriter:
         start: float | None = None,
         end: float | None = None,
         overwrite: bool = False,
+        strict: bool = False,
     ) -> None:
         self.path = Path(path)
         self.info = info
@@ -83,6 +82,7 @@ class VideoWriter:
         self.start = start
         self.end = end
         self.overwrite = overwrite
+        self.strict = strict
         self.left_out: list[str] = []
         """What of the input the output does not hold, in words."""
         self.changed: list[str] = []
@@ -165,14 +165,12 @@ class VideoWriter:
         container: OutputContainer = av.open(
             self._partial, "w", muxer, container_options=options, **LENIENT_TAGS
         )
-        for key, value in self.info.metadata.items():
-            if key.lower() not in _UNTRUE_IN_A_COPY:
-                container.metadata[key] = value
+        container.metadata.update(true_tags(self.info.metadata))
         return container
 
     def _add_video(self) -> VideoStream:
         info = self.info
-        name = self.encoding.encoder(self.path.suffix, info.pixel_format)
+        name = chosen_encoder(self.encoding, info, self.path.suffix)
         stream = self._container.add_stream(
             found_encoder(name).name,
             info.average_rate,
@@ -184,9 +182,7 @@ class VideoWriter:
         assert isinstance(stream, VideoStream)
         if info.display_matrix:
             stream.set_display_matrix(info.display_matrix)
-        for key, value in info.stream_metadata.items():
-            if key.lower() not in _UNTRUE_IN_A_COPY:
-                stream.metadata[key] = value
+        stream.metadata.update(true_tags(info.stream_metadata))
         context = stream.codec_context
         if context.codec.canonical_name == "hevc" and self._muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # what players of Apple want
@@ -226,11 +222,14 @@ class VideoWriter:
 
     def _set_timecode(self, first_pts: int) -> None:
         """Tell the timecode of the first frame, from which players and editors count on."""
-        told = self.info.stream_metadata.get(_TIMECODE) or self.info.metadata.get(_TIMECODE)
+        info = self.info
+        told = tag(_TIMECODE, info.stream_metadata, info.metadata)
         if told is None:
             return
-        skipped = int(np.searchsorted(self.info.frame_pts, first_pts))
-        moved = later(told, skipped, self.info.average_rate)
+        interval = np.diff(info.frame_times)
+        rate = 1.0 / float(np.median(interval)) if interval.size else float(info.average_rate)
+        skipped = seconds(first_pts - int(info.frame_pts[0]), info.time_base)
+        moved = later(told, round(skipped * rate), rate)
         if moved is None:
             self.left_out.append(f"timecode {told}")
         else:
@@ -249,6 +248,10 @@ class VideoWriter:
         self._mux(self._stream.encode(None))
         if self._tracks is not None:
             self._tracks.copy(math.inf)
+        if self.strict and self.tracks_damaged:
+            raise StabilizerError(
+                f"{self.tracks_from}: its other tracks are damaged; strict refuses to save the rest"
+            )
         self._container.close()
         os.replace(self._partial, self.path)
 
