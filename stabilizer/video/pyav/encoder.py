@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 
 import av
@@ -147,19 +148,12 @@ def _fits(name: str, info: VideoInfo) -> bool:
     return traits(name).grey or not (info.width % x or info.height % y)
 
 
-def _h264_words(info: VideoInfo) -> list[str]:
+def _sei_words(info: VideoInfo, *, display: str, light: str) -> list[str]:
+    """Return what SEI messages tell, by an encoder's names of a mastering display and of light."""
     hdr = info.hdr10 or Hdr10()
-    words = [f"mastering-display={_display(hdr)}"] if _display(hdr) else []
+    words = [f"{display}={_display(hdr)}"] if _display(hdr) else []
     if hdr.light_level is not None:
-        words.append(f"cll={hdr.light_level[0]},{hdr.light_level[1]}")
-    return words + _chroma_words(info)
-
-
-def _h265_words(info: VideoInfo) -> list[str]:
-    hdr = info.hdr10 or Hdr10()
-    words = [f"master-display={_display(hdr)}"] if _display(hdr) else []
-    if hdr.light_level is not None:
-        words.append(f"max-cll={hdr.light_level[0]},{hdr.light_level[1]}")
+        words.append(f"{light}={hdr.light_level[0]},{hdr.light_level[1]}")
     return words + _chroma_words(info)
 
 
@@ -198,8 +192,8 @@ def _av1_words(info: VideoInfo) -> list[str]:
 
 _TELLING: Mapping[str, tuple[str, Callable[[VideoInfo], list[str]]]] = MappingProxyType(
     {
-        "libx264": ("x264-params", _h264_words),
-        "libx265": ("x265-params", _h265_words),
+        "libx264": ("x264-params", partial(_sei_words, display="mastering-display", light="cll")),
+        "libx265": ("x265-params", partial(_sei_words, display="master-display", light="max-cll")),
         "libsvtav1": ("svtav1-params", _av1_words),
     }
 )
