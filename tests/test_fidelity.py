@@ -3,10 +3,8 @@
 Every file is stabilized by the plan that changes nothing, into a lossless codec where there is one.
 """
 
-import json
 import math
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.command_line import run
+from tests.witness import ffmpeg, ffprobe
 
 pytestmark = pytest.mark.skipif(
     shutil.which("ffmpeg") is None, reason="ffmpeg, which makes and judges, is not installed"
@@ -105,16 +104,6 @@ KINDS = {
 }
 LOSSLESS = {".mkv": "ffv1", ".mp4": "h264", ".mov": "h264"}
 COLOUR = ("color_range", "color_space", "color_transfer", "color_primaries")
-
-
-def ffmpeg(*arguments: Any) -> str:
-    command = ["ffmpeg", "-v", "error", "-y", *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
-
-
-def ffprobe(path: Path, *arguments: str) -> Any:
-    command = ["ffprobe", "-v", "error", "-of", "json", *arguments, str(path)]
-    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 def made(kind: Kind, folder: Path) -> Path:

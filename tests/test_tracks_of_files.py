@@ -1,6 +1,5 @@
 """Nothing of a file is lost beside its pictures: other tracks, chapters, timecode, HDR metadata."""
 
-import json
 import shutil
 import subprocess
 from fractions import Fraction
@@ -13,6 +12,7 @@ import pytest
 from stabilizer.errors import StabilizerError
 from stabilizer.video import Encoding, VideoReader, VideoWriter, check_encoder, probe
 from stabilizer.video.pyav.marks import later
+from tests.witness import ffmpeg, ffprobe
 
 pytestmark = pytest.mark.skipif(
     shutil.which("ffmpeg") is None, reason="ffmpeg, which makes and judges, is not installed"
@@ -34,15 +34,6 @@ END=2000
 title=two
 """
 MASTERING = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,1)"
-
-
-def ffmpeg(*arguments: Any) -> None:
-    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, arguments)], check=True)
-
-
-def ffprobe(path: Path, *arguments: str) -> Any:
-    command = ["ffprobe", "-v", "error", "-of", "json", *arguments, str(path)]
-    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 def rich_clip(folder: Path, *, subtitle_codec: str = "mov_text", name: str = "in.mp4") -> Path:

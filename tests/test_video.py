@@ -1,11 +1,9 @@
 """Video in and out, against PyAV used plainly, ffprobe and planes known by construction."""
 
-import json
 import math
 import os
 import shutil
 import struct
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,6 +31,7 @@ from stabilizer.video import (
     to_rgb,
 )
 from stabilizer.video.pyav.reading import LENIENT_TAGS
+from tests.witness import ffprobe
 
 Planes = list[NDArray[Any]]
 
@@ -161,11 +160,6 @@ def shown(path: Path) -> list[tuple[Fraction, Planes]]:
 def audio_packets(path: Path, index: int = 0) -> list[tuple[Fraction, bytes]]:
     with av.open(path) as container:
         return [(p.pts * p.time_base, bytes(p)) for p in container.demux(audio=index) if p.size]
-
-
-def ffprobe(path: Path, *arguments: str) -> Any:
-    command = ["ffprobe", "-v", "error", "-of", "json", *arguments, str(path)]
-    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
 
 
 QUICK = Encoding(crf=0, preset="ultrafast")
