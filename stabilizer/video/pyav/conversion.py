@@ -6,21 +6,40 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 
 from stabilizer.video.base import VideoInfo
-from stabilizer.video.pyav.formats import traits
+from stabilizer.video.pyav.formats import is_exact, traits
 from stabilizer.video.pyav.reading import COLOUR
 
+_ONLY_LIMITED = ("prores_ks",)
+"""Encoders of formats that have no full range."""
+_BT709, _RGB, _LIMITED, _FULL = 1, 0, 1, 2
 _UNKNOWN = 2
+
+
+def stored_colour(info: VideoInfo, pixel_format: str, encoder: str) -> Mapping[str, int]:
+    """Return the colour tags of a video whose pictures are stored in a pixel format."""
+    to_rgb, from_rgb = traits(pixel_format).rgb, traits(info.pixel_format).rgb
+    if to_rgb and not from_rgb:
+        return {**info.colour, "matrix": _RGB, "range": _FULL}
+    if from_rgb and not to_rgb:
+        return {**info.colour, "matrix": _BT709, "range": _LIMITED}
+    if encoder in _ONLY_LIMITED and info.colour.get("range") == _FULL:
+        return {**info.colour, "range": _LIMITED}
+    return info.colour
+
+
+def conversion_text(info: VideoInfo, pixel_format: str) -> str:
+    """Return in words what stored pictures lose or gain, "" if they are the very same samples."""
+    own = info.stored_format or info.pixel_format
+    return "" if is_exact(own, pixel_format) else f"{own} is stored as {pixel_format}"
 
 
 class Converter:
     """Converts a video's pictures by FFmpeg's scaler, with the colours that both sides have."""
 
-    def __init__(
-        self, info: VideoInfo, own_format: str, stored_format: str, stored: Mapping[str, int]
-    ) -> None:
-        """Take the format that the pictures have, and the format and colour tags to be stored."""
+    def __init__(self, info: VideoInfo, own_format: str, stored_format: str, encoder: str) -> None:
+        """Take the format that the pictures have, and the one in which an encoder stores them."""
         self._own_format, self._stored_format = own_format, stored_format
-        self._own, self._stored = dict(info.colour), dict(stored)
+        self._own, self._stored = info.colour, stored_colour(info, stored_format, encoder)
         self._size, self._time_base = (info.width, info.height), info.time_base
         self._graph: Graph | None = None
 

@@ -14,7 +14,8 @@ from av.video.codeccontext import VideoCodecContext
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import Hdr10, VideoInfo
 from stabilizer.video.encoding import HARDWARE, Encoding
-from stabilizer.video.pyav.formats import is_exact, nearest, traits
+from stabilizer.video.pyav.conversion import stored_colour
+from stabilizer.video.pyav.formats import nearest, traits
 from stabilizer.video.pyav.picture_facts import chroma_place
 from stabilizer.video.pyav.reading import COLOUR
 
@@ -22,8 +23,6 @@ _CHROMA_PLACES = ("left", "center", "topleft", "top", "bottomleft", "bottom")
 """In the order of ITU-T H.273's code points."""
 _EVEN_SIZES = ("libx264", "libx265", "libsvtav1")
 """Encoders that want whole groups of the luma samples that share a chroma sample."""
-_ONLY_LIMITED = ("prores_ks",)
-"""Encoders of formats that have no full range."""
 _HELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         ".mp4": ("h264", "hevc", "av1", "vp9"),
@@ -32,7 +31,6 @@ _HELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Codecs that containers hold, by the name's end; Matroska holds all."""
-_BT709, _RGB, _LIMITED, _FULL = 1, 0, 1, 2
 
 
 def check_encoder(encoding: Encoding, info: VideoInfo, suffix: str = ".mp4") -> None:
@@ -60,7 +58,6 @@ def chosen_encoder(encoding: Encoding, info: VideoInfo, suffix: str) -> str:
 
 def found_encoder(name: str) -> Codec:
     """Return the encoder of that name."""
-    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells much more than errors otherwise
     try:
         return Codec(name, "w")
     except UnknownCodecError as error:
@@ -94,6 +91,7 @@ def open_encoder(context: VideoCodecContext, encoding: Encoding, info: VideoInfo
     context.thread_type = ThreadType.AUTO  # PyAV's default would slice x264's pictures
     for name, tag in stored_colour(info, context.pix_fmt, context.codec.name).items():
         setattr(context, COLOUR[name], tag)
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells much more than errors otherwise
     try:
         context.open()
     except av.FFmpegError as error:
@@ -104,24 +102,6 @@ def open_encoder(context: VideoCodecContext, encoding: Encoding, info: VideoInfo
         raise StabilizerError(
             f"{context.codec.name} cannot encode {what} ({remedy}): {error.strerror}"
         ) from error
-
-
-def stored_colour(info: VideoInfo, pixel_format: str, encoder: str) -> Mapping[str, int]:
-    """Return the colour tags of a video whose pictures are stored in a pixel format."""
-    to_rgb, from_rgb = traits(pixel_format).rgb, traits(info.pixel_format).rgb
-    if to_rgb and not from_rgb:
-        return {**info.colour, "matrix": _RGB, "range": _FULL}
-    if from_rgb and not to_rgb:
-        return {**info.colour, "matrix": _BT709, "range": _LIMITED}
-    if encoder in _ONLY_LIMITED and info.colour.get("range") == _FULL:
-        return {**info.colour, "range": _LIMITED}
-    return info.colour
-
-
-def conversion(info: VideoInfo, pixel_format: str) -> str:
-    """Return in words what stored pictures lose or gain, "" if they are the very same samples."""
-    own = info.stored_format or info.pixel_format
-    return "" if is_exact(own, pixel_format) else f"{own} is stored as {pixel_format}"
 
 
 def _accepted_format(codec: Codec, encoding: Encoding, info: VideoInfo) -> str:

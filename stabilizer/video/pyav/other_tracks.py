@@ -7,9 +7,9 @@ from typing import Any
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
-from av.stream import Discard, Disposition, Stream
+from av.stream import Discard, Stream
 
-from stabilizer.video.pyav.reading import codec_name
+from stabilizer.video.pyav.reading import codec_name, is_cover
 from stabilizer.video.pyav.tags import true_tags
 
 _SOUND_CODECS = {"webm": "libopus"}
@@ -38,7 +38,7 @@ class OtherTracks:
         """What it holds only encoded anew, in words."""
         self.damaged = False
         """Whether the source could not be read to its end."""
-        pictures = next((s for s in source.streams.video if not _is_cover(s)), None)
+        pictures = next((s for s in source.streams.video if not is_cover(s)), None)
         for stream in source.streams:
             if stream is not pictures:
                 self._add(stream)
@@ -74,7 +74,7 @@ class OtherTracks:
             self._output.format.name in _HOLD_DATA and stream.name is not None
         ):
             return False
-        if stream.type == "video" and not _is_cover(stream):
+        if stream.type == "video" and not is_cover(stream):
             return False
         try:
             copy = self._output.add_stream_from_template(stream)
@@ -114,7 +114,7 @@ class OtherTracks:
             for packet in self._source.demux() if running else ():
                 if packet.stream_index not in running or not packet.size:
                     continue
-                if _is_cover(packet.stream):  # which has no time
+                if is_cover(packet.stream):  # which has no time
                     packet.stream = self._copies[packet.stream_index]
                     packet.pts = packet.dts = 0
                     yield Fraction(0), packet
@@ -186,13 +186,9 @@ class _Encoder:
             yield (made.dts or 0) * made.time_base, made
 
 
-def _is_cover(stream: Stream) -> bool:
-    return bool(stream.disposition & Disposition.attached_pic)
-
-
 def _described(stream: Stream) -> str:
     """Return what a stream is, in a few words."""
-    name = "cover" if stream.type == "video" and _is_cover(stream) else stream.type
+    name = "cover" if stream.type == "video" and is_cover(stream) else stream.type
     codec = stream.name if stream.type == "data" else codec_name(stream)
     handler = stream.metadata.get("handler_name", "").strip()
     words = [name, codec or "", f"({handler})" if handler else ""]

@@ -153,7 +153,8 @@ class VideoReader:
         self.undecoded = 0
         for packet in _packets(self._container, self._stream):
             try:
-                pictures = packet.decode() if packet else self._stream.codec_context.decode(None)
+                context = self._stream.codec_context
+                pictures = context.decode(None) if packet is None else packet.decode()
             except av.FFmpegError:
                 pictures = []
                 self.undecoded += 1
@@ -202,9 +203,14 @@ def codec_name(stream: Stream) -> str:
     return context.codec.canonical_name if context else "unknown"
 
 
+def is_cover(stream: Stream) -> bool:
+    """Tell if a stream is a still picture that stands for the file."""
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
 def _video_stream(container: InputContainer, path: str) -> VideoStream:
     """Return the first video stream that is not a cover picture, to be decoded by many threads."""
-    streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    streams = [s for s in container.streams.video if not is_cover(s)]
     if not streams:
         raise StabilizerError(f"{path}: has no video stream; choose a video file")
     if len(streams) > 1:

@@ -20,14 +20,11 @@ from stabilizer.errors import StabilizerError
 from stabilizer.new_files import check_new_file, partial_name
 from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
 from stabilizer.video.encoding import Encoding
-from stabilizer.video.pyav.conversion import Converter
+from stabilizer.video.pyav.conversion import Converter, conversion_text
 from stabilizer.video.pyav.encoder import (
     chosen_encoder,
-    conversion,
     encoder_options,
-    found_encoder,
     open_encoder,
-    stored_colour,
     tells_hdr10,
 )
 from stabilizer.video.pyav.marks import chapters_between, later
@@ -172,7 +169,7 @@ class VideoWriter:
         info = self.info
         name = chosen_encoder(self.encoding, info, self.path.suffix)
         stream = self._container.add_stream(
-            found_encoder(name).name,
+            name,
             info.average_rate,
             encoder_options(self.encoding, name, info),
             width=self.info.width,
@@ -190,10 +187,9 @@ class VideoWriter:
         stored = context.pix_fmt or info.pixel_format
         # the range of "yuvj420p" is a tag; as a format it would be converted to the usual range
         self._format = info.pixel_format.replace("j", "")
-        colour = stored_colour(info, stored, name)
-        self._converted = Converter(info, self._format, stored, colour)
-        if conversion(info, stored):
-            self.changed.append(conversion(info, stored))
+        self._converted = Converter(info, self._format, stored, name)
+        if conversion_text(info, stored):
+            self.changed.append(conversion_text(info, stored))
         silent = context.codec.canonical_name not in _TELL_PIXEL_SHAPE
         if info.sample_aspect_ratio != 1 and silent and self._muxer in ("matroska", "webm"):
             self.left_out.append(f"pixels' shape {info.sample_aspect_ratio}")
