@@ -85,11 +85,11 @@ def far_fit(seed: int) -> tuple[Problem, Floats, FineSync]:
 def test_the_derivatives_of_the_turn_are_those_of_the_prediction() -> None:
     problem, truth, _ = case(Handheld("run", 1), duration=2.0)
     value = truth + np.array([1e-3, 1e-4, -0.01, 0.05, 0.002, 0.001, -0.003, 0.01, 0.02, -0.01])
-    analytic = problem.derivatives(value, problem.predicted(value)[1])
+    analytic = problem.derivatives(value, problem.turns(value))
     steps = np.array([1e-4, 1e-3, 1e-4, 1e-4, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3, 1e-3])
     for i, name in enumerate(NAMES):
         ahead, behind = (value + sign * steps[i] * np.eye(10)[i] for sign in (1, -1))
-        plain = (problem.predicted(ahead)[1] - problem.predicted(behind)[1]) / (2 * steps[i])
+        plain = (problem.turns(ahead) - problem.turns(behind)) / (2 * steps[i])
         # of first order in a turn of up to 2° per frame; the log's rate is read between samples
         scale = np.linalg.norm(plain, axis=-1).max()
         error = np.linalg.norm(analytic[..., i] - plain, axis=-1).max()
@@ -104,7 +104,9 @@ def errors_of(stage: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Erro
     """Return the errors that a stage would minimize."""
     caught: list[Errors] = []
 
-    def fitted(problem: Problem, unknowns: Unknowns, errors: Errors, *, epipolar: bool) -> FineSync:
+    def fitted(
+        problem: Problem, unknowns: Unknowns, errors: Errors, start: Floats, *, epipolar: bool
+    ) -> FineSync:
         caught.append(errors)
         none = np.zeros(10)
         return FineSync(none, none, none.astype(bool), 1.0, epipolar, none)

@@ -176,7 +176,7 @@ def jump(t: float, before: float, after: float) -> Knots:
 def point_errors(view: Problem, fine: FineSync, corrections: Knots) -> Floats:
     """Return how far (m,) px points are from where they should be, the camera only turning."""
     corrected = replace(view, corrections=corrections)
-    ray, _ = corrected.predicted(fine.value)
+    ray = corrected.predicted(fine.value, corrected.turns(fine.value))
     error = corrected.camera_at(fine.value).project(ray) - view.pairs.xy_to
     return np.asarray(np.nan_to_num(np.linalg.norm(error, axis=1)))
 

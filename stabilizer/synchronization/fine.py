@@ -22,23 +22,27 @@ _DIRECTION_ROUNDS = 3
 _LEAST_LEVER = 0.01  # sine between a ray and the camera's own direction: nearer tells little
 
 
-def rotation_stage(problem: Problem, unknowns: Unknowns) -> FineSync:
-    """Fit the unknowns to points at infinity: errors in px between prediction and track."""
+def rotation_stage(problem: Problem, unknowns: Unknowns, start: Floats | None = None) -> FineSync:
+    """Fit the unknowns to points at infinity: errors in px between prediction and track.
+
+    From values `start` (10,) where they are known better than by the priors.
+    """
 
     def errors(value: Floats) -> tuple[Floats, Floats]:
-        ray, psi = problem.predicted(value)
-        camera = problem.camera_at(value)
+        psi = problem.turns(value)
+        ray, camera = problem.predicted(value, psi), problem.camera_at(value)
         xy, slope = camera.project_with_jacobian(ray)  # (m, 2), (m, 2, 3)
         error = xy - problem.pairs.xy_to
         # a turn dψ moves the ray by dψ × r
         by_turn = np.cross(ray[:, None], slope)
         jacobian = np.einsum("mab,mbc->mac", by_turn, problem.derivatives(value, psi))
         longer = value + _FOCAL_STEP * (np.arange(10) == 3)
-        moved = problem.camera_at(longer).project(problem.predicted(longer)[0])
+        moved = problem.camera_at(longer).project(problem.predicted(longer, psi))
         jacobian[..., 3] = (moved - xy) / _FOCAL_STEP
         return error, jacobian
 
-    return fitted(problem, unknowns, errors, epipolar=False)
+    start = unknowns.value if start is None else start
+    return fitted(problem, unknowns, errors, start, epipolar=False)
 
 
 def epipolar_stage(problem: Problem, unknowns: Unknowns, start: FineSync) -> FineSync:
@@ -57,8 +61,9 @@ def epipolar_stage(problem: Problem, unknowns: Unknowns, start: FineSync) -> Fin
         camera = problem.camera_at(value)
         return float(np.sqrt(camera.fx * camera.fy))
 
-    def epipolar_errors(value: Floats, m: Floats) -> Floats:
-        ray, found = unit_vectors(problem.predicted(value)[0]), unit_vectors(problem.rays_to(value))
+    def epipolar_errors(value: Floats, psi: Floats, m: Floats) -> Floats:
+        ray = unit_vectors(problem.predicted(value, psi))
+        found = unit_vectors(problem.rays_to(value))
         aside = np.einsum("mi,mi->m", np.cross(ray, found), m)
         return np.asarray(aside * px(value) / _lever(m, found))
 
@@ -66,25 +71,26 @@ def epipolar_stage(problem: Problem, unknowns: Unknowns, start: FineSync) -> Fin
     direction = np.zeros((n_pairs, 3))  # of the last call, where the next one starts
 
     def errors(value: Floats) -> tuple[Floats, Floats]:
-        ray, psi = problem.predicted(value)
-        ray, found = unit_vectors(ray), unit_vectors(problem.rays_to(value))
+        psi = problem.turns(value)
+        ray = unit_vectors(problem.predicted(value, psi))
+        found = unit_vectors(problem.rays_to(value))
         normal = np.cross(ray, found)
         start = direction
         if next(calls) < _SAMPLED_ROUNDS:  # while the unknowns still move far
             start = _sampled_directions(normal, found, pair, n_pairs, size=1.0 / px(value))
         direction[:], weight = _directions(normal, found, pair, start)
         m = direction[pair]
-        error = epipolar_errors(value, m)
+        error = epipolar_errors(value, psi, m)
         across = px(value) / _lever(m, found)
         by_turn = np.cross(ray, np.cross(found, m)) * across[:, None]
         jacobian = np.einsum("ma,mac->mc", by_turn, problem.derivatives(value, psi))
         by_direction = np.einsum("mi,mib->mb", normal * across[:, None], _tangents(m))
         longer = value + _FOCAL_STEP * (np.arange(10) == 3)
-        jacobian[:, 3] = (epipolar_errors(longer, m) - error) / _FOCAL_STEP
+        jacobian[:, 3] = (epipolar_errors(longer, psi, m) - error) / _FOCAL_STEP
         jacobian -= _followed(jacobian, by_direction, weight, pair, n_pairs)
         return error[:, None], jacobian[:, None]
 
-    fit = fitted(problem, Unknowns(value, spread), errors, epipolar=True)
+    fit = fitted(problem, Unknowns(value, spread), errors, value, epipolar=True)
     error = np.where(start.kept, unknowns.spread, fit.error)
     return replace(fit, kept=fit.kept | start.kept, error=error)
 
@@ -98,7 +104,7 @@ def epipolar_residual(problem: Problem, value: Floats) -> float:
     px = float(np.sqrt(camera.fx * camera.fy))
     pair, n_pairs = problem.pairs.pair, len(problem.pairs.t_from)
     found = unit_vectors(problem.rays_to(value))
-    normal = np.cross(unit_vectors(problem.predicted(value)[0]), found)
+    normal = np.cross(unit_vectors(problem.predicted(value, problem.turns(value))), found)
     start = _sampled_directions(normal, found, pair, n_pairs, size=1.0 / px)
     m, _ = _directions(normal, found, pair, start)
     error = np.einsum("mi,mi->m", normal, m[pair]) * px / _lever(m[pair], found)

@@ -61,14 +61,17 @@ class Problem:
         pairs = replace(p, pair=p.pair[chosen], xy_from=p.xy_from[chosen], xy_to=p.xy_to[chosen])
         return replace(self, pairs=pairs)
 
-    def predicted(self, value: Floats) -> tuple[Floats, Floats]:
-        """Return rays r (m, 3) of the points after the turn ψ that the log tells, and ψ (m, 3).
+    def predicted(self, value: Floats, psi: Floats) -> Floats:
+        """Return the rays r = exp([ψ]×) π⁻¹(x_from) (m, 3) of the points after turns ψ (m, 3)."""
+        return rotate(from_rotvec(psi), self.camera_at(value).unproject(self.pairs.xy_from))
 
-        r = exp([ψ]×) π⁻¹(x_from), ψ = R_cam_body φ and φ = log(R(t_to)ᵀ R(t_from)) + drift
-        (t_to − t_from), at the times of the points' own rows.
+    def turns(self, value: Floats) -> Floats:
+        """Return the turn ψ (m, 3) that the log tells for each point; the focal length has no part.
+
+        ψ = R_cam_body φ and φ = log(R(t_to)ᵀ R(t_from)) + drift (t_to − t_from), at the times of
+        the points' own rows.
         """
-        pairs, camera = self.pairs, self.camera_at(value)
-        k = pairs.pair
+        pairs, k = self.pairs, self.pairs.pair
         t_from = pairs.t_from[k] + value[2] * self._phase(pairs.xy_from)
         t_to = pairs.t_to[k] + value[2] * self._phase(pairs.xy_to)
         clock = self.clock(value)
@@ -76,8 +79,7 @@ class Problem:
         quat_to = self.orientation.quat_at(clock.log_time(t_to))
         phi = to_rotvec(multiply(conjugate(quat_to), quat_from))
         phi += value[4:7] * (t_to - t_from)[:, None]
-        psi = phi @ self.mounting(value).T
-        return rotate(from_rotvec(psi), camera.unproject(pairs.xy_from)), psi
+        return np.asarray(phi @ self.mounting(value).T)
 
     def mounting(self, value: Floats) -> Floats:
         """Return R_cam_body (3, 3)."""
