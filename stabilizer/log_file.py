@@ -17,11 +17,14 @@ SIDECAR_ENDINGS = (".gcsv", ".csv", ".txt", ".tsv", ".bbl", ".bfl", ".bin", "gyr
 def find_log(video: AnyPath) -> Path:
     """Return the file that holds the video's gyro log: a sidecar, or the video itself.
 
+    A sequence of images, whose path is a pattern, goes by the name of its folder.
     Raises StabilizerError where there is none, or more than one.
     """
     path = Path(video)
+    if "%" in path.name and not path.exists():
+        path = path.parent.resolve()
     beside = sidecars(path)
-    inside = [path] if carries_telemetry(path) else []
+    inside = [path] if not path.is_dir() and carries_telemetry(path) else []
     found = inside + beside
     if len(found) == 1:
         where = "inside the video" if inside else str(beside[0])

@@ -1,9 +1,10 @@
-"""Files to be made: checked before the work begins, and complete or not there at all."""
+"""Files and folders to be made: checked before the work, and complete or not there at all."""
 
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -12,7 +13,7 @@ from stabilizer.errors import StabilizerError
 
 AnyPath = str | os.PathLike[str]
 
-_PARTIAL = re.compile(r"\.partial-(\d+)-[0-9a-f]+")
+_BESIDE = re.compile(r"\.(partial|earlier)-(\d+)-[0-9a-f]+")
 
 
 def check_new_file(
@@ -31,10 +32,7 @@ def check_new_file(
     if path.suffix.lower() not in suffixes:
         expected = ", ".join(suffixes)
         raise StabilizerError(f"{path}: expected a name ending in {expected}, got {path.suffix!r}")
-    if not path.parent.is_dir():
-        raise StabilizerError(f"{path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise StabilizerError(f"{path}: the folder {path.parent} cannot be written to")
+    _check_parent(path)
     if not path.exists():
         return
     if any(os.path.exists(p) and os.path.samefile(p, path) for p in inputs):
@@ -43,17 +41,88 @@ def check_new_file(
         raise StabilizerError(f"{path}: exists already; choose another name or --overwrite it")
 
 
+def check_new_folder(
+    folder: Path,
+    *,
+    replaceable: Callable[[str], bool],
+    inputs: Iterable[AnyPath] = (),
+    overwrite: bool = False,
+) -> None:
+    """Raise StabilizerError unless files can appear as the only ones in `folder`, all at once.
+
+    It may be there and empty; with `overwrite` it may hold files of names that are `replaceable`.
+    """
+    _check_parent(folder)
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise StabilizerError(f"{folder}: is a file; choose another name for the folder")
+    if any(os.path.samefile(folder, p) for p in {Path(p).parent for p in inputs} if p.exists()):
+        raise StabilizerError(f"{folder}: holds an input; choose another folder")
+    if os.path.samefile(folder, os.curdir) or folder.is_mount():
+        raise StabilizerError(f"{folder}: cannot be replaced as a whole; name a folder inside it")
+    with os.scandir(folder) as entries:
+        held = sorted((e.name, e.is_file(follow_symlinks=False)) for e in entries)
+    others = [name for name, is_file in held if not (is_file and replaceable(name))]
+    if others:
+        raise StabilizerError(f"{folder}: holds {others[0]}, which is not replaced; choose another")
+    if held and not overwrite:
+        raise StabilizerError(f"{folder}: is not empty; choose another or --overwrite its images")
+
+
+def _check_parent(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise StabilizerError(f"{path}: there is no folder {path.parent}; make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise StabilizerError(f"{path}: the folder {path.parent} cannot be written to")
+
+
 def partial_name(path: Path) -> Path:
     """Return where beside `path` it is written to until it is complete.
 
     What a killed process left of this kind is removed.
     """
-    for left in path.parent.glob(f"{escape(path.stem)}.partial-*{escape(path.suffix)}"):
-        process = _PARTIAL.fullmatch(left.stem[len(path.stem) :])
-        if process is not None and not _lives(int(process[1])):
-            with suppress(OSError):  # somebody else's, or open still where that forbids it
-                left.unlink()
-    return path.with_stem(f"{path.stem}.partial-{os.getpid()}-{secrets.token_hex(3)}")
+    for left in path.parent.glob(f"{escape(path.stem)}.*-*{escape(path.suffix)}"):
+        end = len(left.name) - len(path.suffix)
+        kind = _BESIDE.fullmatch(left.name[len(path.stem) : end])
+        if kind is None or _lives(int(kind[2])):
+            continue
+        if kind[1] == "partial" or path.exists():
+            remove(left)
+    return _beside(path, "partial")
+
+
+def put_in_place(partial: Path, path: Path) -> None:
+    """Let a file or folder that is complete appear as `path`, in the place of what is there.
+
+    A folder that is there is renamed first, as no system can replace it by another: who is killed
+    just then finds it beside as `NAME.earlier-…`.
+    """
+    if not path.is_dir():
+        os.replace(partial, path)
+        return
+    earlier = _beside(path, "earlier")
+    try:
+        path.rename(earlier)
+        partial.rename(path)
+    finally:
+        if path.exists():
+            remove(earlier)
+        else:
+            earlier.rename(path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder and its files; what somebody else owns or has open may stay."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def _beside(path: Path, kind: str) -> Path:
+    return path.with_stem(f"{path.stem}.{kind}-{os.getpid()}-{secrets.token_hex(3)}")
 
 
 def _lives(process: int) -> bool:

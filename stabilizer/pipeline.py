@@ -339,7 +339,7 @@ def _synchronized(
         known = replace(known, drift=(x, y, z))
     start, known = with_own_clock(log, start, known)
     found = synchronize(info, log, start, known)
-    accept(found.verdict, info.path, strict=choices.get("strict", False))
+    accept(found.verdict, str(info.path), strict=choices.get("strict", False))
     return found
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gyro_data import repeated
 from gyro_data.checks import Floats, increasing, number, read_only
 from stabilizer.flow import MARGIN, Image, Points, corners, follow, reduced
-from stabilizer.video import Frame, VideoInfo, VideoReader
+from stabilizer.video import Frame, ImageSequence, VideoInfo, VideoReader
 
 Indices = NDArray[np.intp]
 
@@ -177,7 +177,7 @@ def track_video(
     )
 
 
-def _frames(path: str, spans: Floats, stride: int) -> Iterator[tuple[int, Frame]]:
+def _frames(path: str | ImageSequence, spans: Floats, stride: int) -> Iterator[tuple[int, Frame]]:
     """Yield every `stride`-th frame of each window, and which window it is."""
     for index, (start, end) in enumerate(spans):
         with VideoReader(path, start=start, end=end) as frames:

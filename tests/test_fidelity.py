@@ -27,7 +27,10 @@ PQ = ("-color_primaries", "bt2020", "-color_trc", "smpte2084", "-colorspace", "b
 HLG = ("-color_primaries", "bt2020", "-color_trc", "arib-std-b67", "-colorspace", "bt2020nc")
 BT709 = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt709")
 BT601 = ("-color_primaries", "smpte170m", "-color_trc", "smpte170m", "-colorspace", "smpte170m")
-UNEVEN = ("-vf", "setpts='(N*3600+700*mod(N*N,5))/90000/TB'", "-vsync", "vfr")
+UNEVEN = (
+    *("-vf", "settb=1/90000,setpts='N*3600+700*mod(N*N,5)'"),
+    *("-vsync", "vfr", "-enc_time_base", "1/90000"),
+)
 
 
 @dataclass(frozen=True)

@@ -842,7 +842,10 @@ def test_check_output_tells_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "link.mp4").symlink_to(source)
     (tmp_path / "folder.mp4").mkdir()
     wrong = [
-        ("out.avi", "expected a name ending in .mp4, .mov, .mkv, .webm, got '.avi'"),
+        (
+            "out.avi",
+            "expected a name ending in .mp4, .mov, .mkv, .webm, .png, .tif, .tiff, got '.avi'",
+        ),
         ("out", "got ''"),
         ("nowhere/out.mp4", "there is no folder"),
         ("in.mp4", "is an input too"),

@@ -9,6 +9,7 @@ from stabilizer.cli.calibrate_board import calibrate_by_board
 from stabilizer.cli.options import (
     BoardOptions,
     CameraOptions,
+    Fps,
     Log,
     Overwrite,
     SyncOptions,
@@ -19,10 +20,12 @@ from stabilizer.cli.planning import read_log
 from stabilizer.cli.show import print_table
 from stabilizer.cli.sync_text import sync_facts
 from stabilizer.cli.syncing import found_sync, warn_of_assumed
+from stabilizer.cli.values import chosen_video, input_files
 from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
     from stabilizer.synchronization import Synchronization
+    from stabilizer.video import ImageSequence
 
 
 def calibrate(
@@ -35,6 +38,7 @@ def calibrate(
     clocks: SyncOptions,
     table: TableOptions,
     log: Log = None,
+    fps: Fps = None,
     overwrite: Overwrite = False,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a result of low confidence too.")
@@ -50,20 +54,22 @@ def calibrate(
     """
     from stabilizer.new_files import check_new_file
 
-    inputs = [path for path in (video, log, from_camera.camera) if path is not None]
+    source = chosen_video(video, fps)
+    told_files = (*input_files(source), log, from_camera.camera)
+    inputs = [path for path in told_files if path is not None]
     check_new_file(output, suffixes=[".json"], inputs=inputs, overwrite=overwrite)
     if board.chessboard is not None or board.charuco is not None:
         unneeded = ["LOG"] * (log is not None) + told(from_camera, clocks, table)
         _refuse(unneeded + ["--strict"] * strict, "a board tells of the lens alone")
-        calibrate_by_board(video, output, board, overwrite=overwrite)
+        calibrate_by_board(source, output, board, overwrite=overwrite)
         return
     _refuse(told(board), "no board is given")
     if log is None:
-        log = _found_log(video)
-    _calibrate_by_log(video, log, output, from_camera, clocks, table, strict=strict)
+        log = _found_log(source)
+    _calibrate_by_log(source, log, output, from_camera, clocks, table, strict=strict)
 
 
-def _found_log(video: Path) -> Path:
+def _found_log(video: "Path | ImageSequence") -> Path:
     from stabilizer.log_file import find_log
 
     try:
@@ -95,7 +101,7 @@ def _refuse(options: list[str], why: str) -> None:
 
 
 def _calibrate_by_log(
-    video: Path,
+    video: "Path | ImageSequence",
     log: Path,
     output: Path,
     from_camera: CameraOptions,

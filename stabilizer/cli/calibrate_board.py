@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from stabilizer.cli.options import BoardOptions
 from stabilizer.cli.show import print_table, progress_bar
+from stabilizer.cli.values import input_files
 from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
     from stabilizer.boards import Board, LensCalibration
-    from stabilizer.video import VideoInfo
+    from stabilizer.video import ImageSequence, VideoInfo
     from stabilizer.video.base import Plane
 
 LOG = logging.getLogger(__name__)
@@ -21,14 +22,16 @@ _UNTOLD = ("readout_time", "readout_direction", "imu_orientation")
 
 
 def calibrate_by_board(
-    video: Path, output: Path, options: BoardOptions, *, overwrite: bool
+    video: "Path | ImageSequence", output: Path, options: BoardOptions, *, overwrite: bool
 ) -> None:
     """Tell and write the lens that filmed the board; StabilizerError where it cannot be known."""
     from stabilizer.boards import draw_coverage
     from stabilizer.new_files import check_new_file
 
     if options.plot is not None:
-        check_new_file(options.plot, suffixes=[".png"], inputs=[video], overwrite=overwrite)
+        check_new_file(
+            options.plot, suffixes=[".png"], inputs=input_files(video), overwrite=overwrite
+        )
     found = _calibrated(video, options)
     _tell(video, found)
     save_lens(found, output)
@@ -48,7 +51,7 @@ def save_lens(found: "LensCalibration", path: Path) -> None:
         save_camera(found.camera, partial, unknown=_UNTOLD, standard_errors=errors)
 
 
-def _calibrated(video: Path, options: BoardOptions) -> "LensCalibration":
+def _calibrated(video: "Path | ImageSequence", options: BoardOptions) -> "LensCalibration":
     from stabilizer.boards import calibrate_lens, find_views
     from stabilizer.boards.calibration import MODELS
     from stabilizer.video import probe
@@ -95,7 +98,7 @@ def _board(option: str, text: str, kind: type["Board"], expected: str) -> "Board
     return board
 
 
-def _tell(video: Path, found: "LensCalibration") -> None:
+def _tell(video: "Path | ImageSequence", found: "LensCalibration") -> None:
     """Print the lens with its standard errors, and what each view says of it."""
     camera, errors = found.camera, found.standard_errors
     facts: dict[str, Any] = {

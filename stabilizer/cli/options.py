@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+_IN_INPUT = "Input"
 _IN_LOG, _IN_SYNC, _IN_CAMERA = "Gyro log", "Synchronization", "Camera"
 _IN_PLAN, _IN_OUTPUT, _IN_BOARD = "Stabilization", "Output", "Filmed board"
 _IN_REPORT = "Report"
@@ -13,7 +14,20 @@ _IN_REPORT = "Report"
 REFINE = "refine"
 """What --sync takes instead of a file."""
 
-Video = Annotated[Path, typer.Argument(help="The shaky video.", show_default=False)]
+Video = Annotated[
+    Path,
+    typer.Argument(
+        help="The shaky video; or numbered images, as frames/%05d.png, with --fps.",
+        show_default=False,
+    ),
+]
+Fps = Annotated[
+    str | None,
+    typer.Option(
+        help="Frames per second of a VIDEO that is a sequence of images: 30, 29.97, 30000/1001.",
+        rich_help_panel=_IN_INPUT,
+    ),
+]
 Log = Annotated[
     Path | None,
     typer.Argument(

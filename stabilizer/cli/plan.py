@@ -1,8 +1,9 @@
 """`stabilizer plan`: what `stabilize` would do, told, drawn or kept, and no video."""
 
-from stabilizer.cli.options import Log, Overwrite, PlanFiles, Request, Video
+from stabilizer.cli.options import Fps, Log, Overwrite, PlanFiles, Request, Video
 from stabilizer.cli.planning import check_plan_files, made_plan, write_plan_files, zoom_limit
 from stabilizer.cli.show import summary
+from stabilizer.cli.values import chosen_video, input_files
 
 
 def plan(
@@ -10,6 +11,7 @@ def plan(
     request: Request,
     files: PlanFiles,
     log: Log = None,
+    fps: Fps = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Plan how VIDEO is stabilized by its gyro LOG, without doing it.
@@ -19,10 +21,12 @@ def plan(
     from stabilizer.log_file import find_log
     from stabilizer.video import probe
 
-    log = log or find_log(video)
-    inputs = [path for path in (video, log, request.camera, request.sync_file) if path is not None]
+    source = chosen_video(video, fps)
+    log = log or find_log(source)
+    told = (*input_files(source), log, request.camera, request.sync_file)
+    inputs = [path for path in told if path is not None]
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
-    made = made_plan(probe(video), log, request)
+    made = made_plan(probe(source), log, request)
     written = write_plan_files(made.plan, files)
     print(f"{video}: planned, {summary(made.plan, zoom_limit(request), made.synchronized)}")
     for path in written:

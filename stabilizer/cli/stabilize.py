@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stabilizer.cli.options import (
+    Fps,
     Log,
     Overwrite,
     PictureOptions,
@@ -26,7 +27,7 @@ from stabilizer.cli.planning import (
 )
 from stabilizer.cli.show import Style, progress_bar, show_progress, summary
 from stabilizer.cli.summary_file import SUMMARY_SUFFIX, save_summary
-from stabilizer.cli.values import parsed_rate
+from stabilizer.cli.values import chosen_video, input_files, parsed_rate
 from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
@@ -40,13 +41,20 @@ WITH_LOSS = 4
 def stabilize(
     video: Video,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="The steady video.", show_default=False)
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The steady video; or images, as steady/%05d.png.",
+            show_default=False,
+        ),
     ],
     request: Request,
     pictures: PictureOptions,
     files: PlanFiles,
     report: ReportOptions,
     log: Log = None,
+    fps: Fps = None,
     plan_file: Annotated[
         Path | None,
         typer.Option("--plan", help="A plan made before, instead of LOG and all its options."),
@@ -68,7 +76,8 @@ def stabilize(
 
     began = time.perf_counter()
     _prepare(report)
-    told = (video, log, request.camera, request.sync_file, plan_file)
+    source = chosen_video(video, fps)
+    told = (*input_files(source), log, request.camera, request.sync_file, plan_file)
     inputs = [path for path in told if path is not None]
     check_output(output, inputs=inputs, overwrite=overwrite)
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
@@ -81,7 +90,7 @@ def stabilize(
     backend = pictures.backend if dry_run else chosen_backend(pictures.backend)
     threads = thread_count(pictures.threads)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
-    info = probe(video)
+    info = probe(source)
     _tell_oddities(info)
     if request.strict and info.damage and request.end is None:
         raise StabilizerError(f"{video}: {info.damage}; strict refuses to save the rest")

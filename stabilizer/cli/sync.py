@@ -8,6 +8,7 @@ import typer
 
 from stabilizer.cli.options import (
     CameraOptions,
+    Fps,
     Log,
     Overwrite,
     SyncOptions,
@@ -18,6 +19,7 @@ from stabilizer.cli.planning import read_log
 from stabilizer.cli.show import print_table
 from stabilizer.cli.sync_text import sync_facts
 from stabilizer.cli.syncing import found_sync, warn_of_clock
+from stabilizer.cli.values import chosen_video, input_files
 
 
 def sync(
@@ -26,6 +28,7 @@ def sync(
     clocks: SyncOptions,
     table: TableOptions,
     log: Log = None,
+    fps: Fps = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Write the result, for --sync: .json."),
@@ -51,11 +54,13 @@ def sync(
     from stabilizer.synchronization import accept
     from stabilizer.video import probe
 
-    log = log or find_log(video)
-    inputs = [path for path in (video, log, from_camera.camera) if path is not None]
+    source = chosen_video(video, fps)
+    log = log or find_log(source)
+    told = (*input_files(source), log, from_camera.camera)
+    inputs = [path for path in told if path is not None]
     _check_files(output, plot, inputs=inputs, overwrite=overwrite)
     samples = read_log(log, table)
-    found, known = found_sync(probe(video), samples, from_camera, clocks)
+    found, known = found_sync(probe(source), samples, from_camera, clocks)
     saved = SavedSync.of(found)
     warn_of_clock(found.sync)
     if as_json:

@@ -1,6 +1,9 @@
 """From the text of options to the values that the library takes."""
 
+import re
+from fractions import Fraction
 from math import radians
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stabilizer.cli.options import CameraOptions, PlanOptions
@@ -9,9 +12,12 @@ from stabilizer.errors import StabilizerError
 if TYPE_CHECKING:
     from stabilizer.camera import Camera, CameraMode
     from stabilizer.smoothing import Smoother
+    from stabilizer.video import ImageSequence
 
 OneCamera = TypeVar("OneCamera", bound=CameraOptions)
 
+_RATE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,12})?|[0-9]{1,7}/[0-9]{1,7}")
+_SLOWED = (24, 30)  # frames/s, and their multiples, that television slows down by 1000/1001
 _OTHER_NAMES = {"smoothness": ("time_constant",), "weights": ("axis_weights",)}
 """What smoothers call an option."""
 
@@ -41,6 +47,41 @@ def parsed_rate(text: str) -> float:
         if factor is None
         else (factor * parsed_number("bitrate", text[:-1]))
     )
+
+
+def parsed_frame_rate(text: str) -> Fraction:
+    """Return the frames per second that `text` is: of 29.97 the 30000/1001 that it is short for."""
+    try:
+        rate = Fraction(text) if _RATE.fullmatch(text) else Fraction(0)
+    except ZeroDivisionError:
+        rate = Fraction(0)
+    if not rate:
+        raise ValueError(f"fps: expected a rate such as 30, 29.97 or 30000/1001, got {text!r}")
+    whole = round(rate * Fraction(1001, 1000))
+    slowed = Fraction(1000 * whole, 1001)
+    decimals = len(text.partition(".")[2])
+    is_short = decimals > 1 and round(slowed, decimals) == rate
+    return slowed if is_short and any(whole % base == 0 for base in _SLOWED) else rate
+
+
+def chosen_video(video: Path, fps: str | None) -> "Path | ImageSequence":
+    """Return the video file, or the sequence of images that a pattern or a folder names."""
+    from stabilizer.video.image_sequence import ImageSequence, is_sequence
+
+    if is_sequence(video):
+        if fps is None:
+            raise StabilizerError(
+                f"{video}: is no video file; of images give the rate, as --fps 30"
+            )
+        return ImageSequence.of(video, parsed_frame_rate(fps))
+    if fps is not None and video.exists():
+        raise StabilizerError(f"{video}: is a file that tells its times itself; leave out --fps")
+    return video
+
+
+def input_files(video: "Path | ImageSequence") -> list[Path]:
+    """Return the files that a video is made of."""
+    return [video] if isinstance(video, Path) else video.files
 
 
 def parsed_zoom(text: str) -> float | str:

@@ -7,6 +7,7 @@ from gyro_data.lazy import lazy
 if TYPE_CHECKING:
     from stabilizer.video.base import PIXEL_FORMATS, Frame, PixelFormat, VideoInfo
     from stabilizer.video.encoding import Encoding
+    from stabilizer.video.image_sequence import ImageSequence
     from stabilizer.video.pyav import (
         VideoReader,
         VideoWriter,
@@ -21,6 +22,7 @@ __all__ = [
     "PIXEL_FORMATS",
     "Encoding",
     "Frame",
+    "ImageSequence",
     "PixelFormat",
     "VideoInfo",
     "VideoReader",
@@ -38,6 +40,7 @@ __getattr__ = lazy(
         "PIXEL_FORMATS": "base",
         "Encoding": "encoding",
         "Frame": "base",
+        "ImageSequence": "image_sequence",
         "PixelFormat": "base",
         "VideoInfo": "base",
         "VideoReader": "pyav",

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gyro_data.checks import Floats
+from stabilizer.video.image_sequence import ImageSequence
 
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 Ticks = NDArray[np.int64]
@@ -115,7 +116,7 @@ class Chapter:
 class VideoInfo:
     """What a file says about its first video stream, or what a new file is to say."""
 
-    path: str
+    path: str | ImageSequence
     width: int
     height: int
     pixel_format: str

@@ -45,6 +45,15 @@ def _for_editing(crf: float, preset: str) -> Options:
     return {}  # each picture on its own, of one quality and at one speed
 
 
+def _png(crf: float, preset: str) -> Options:
+    return {"compression_level": str(PRESETS.index(preset))}
+
+
+def _tiff(crf: float, preset: str) -> Options:
+    hurry = PRESETS.index(preset) < PRESETS.index("medium")
+    return {"compression_algo": "packbits" if hurry else "lzw"}
+
+
 def _nvenc(crf: float, preset: str) -> Options:
     step = (1, 1, 2, 3, 3, 4, 5, 6, 7, 7)[PRESETS.index(preset)]
     return {"preset": f"p{step}", "rc": "vbr", "cq": f"{max(crf, 1):g}", "b": "0"}
@@ -76,6 +85,8 @@ ENCODERS: Mapping[str, Callable[[float, str], Options]] = MappingProxyType(
         "libvpx-vp9": _vp9,
         "ffv1": _for_editing,
         "prores_ks": _for_editing,
+        "png": _png,
+        "tiff": _tiff,
         "h264_nvenc": _nvenc,
         "hevc_nvenc": _nvenc,
         "av1_nvenc": _nvenc,
@@ -103,8 +114,13 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 )
 """What codecs are called, and the encoder that is taken for them."""
 
+_BY_SUFFIX = {".webm": "libsvtav1", ".png": "png", ".tif": "tiff", ".tiff": "tiff"}
+IMAGES = frozenset({"png", "tiff"})
+"""Those that make a file of each picture."""
 LOSSLESS = frozenset({"ffv1"})
-_ONE_QUALITY = frozenset(name for name, options in ENCODERS.items() if options is _for_editing)
+_ONE_QUALITY = frozenset(
+    name for name, options in ENCODERS.items() if options in (_for_editing, _png, _tiff)
+)
 _QUALITY_OPTIONS = ("crf", "cq", "rc", "flags", "global_quality", "qp_i", "qp_p")
 _LEAST_RATE, _MOST_RATE = 1e4, 1e10  # bit/s
 
@@ -144,12 +160,12 @@ class Encoding:
     def encoder(self, suffix: str, pixel_format: str) -> str:
         """Return the encoder's name for pictures of a format in a file whose name ends in `suffix`.
 
-        H.264 unless it does not hold such pictures; AV1 in WebM.
+        H.264 unless it does not hold such pictures; AV1 in WebM; PNG or TIFF for images.
         """
         if self.codec is not None:
             return ALIASES.get(self.codec, self.codec)
-        if suffix.lower() == ".webm":
-            return "libsvtav1"
+        if suffix.lower() in _BY_SUFFIX:
+            return _BY_SUFFIX[suffix.lower()]
         wanted = self.pixel_format or pixel_format
         deep = wanted.endswith(("12le", "16le")) or wanted.startswith("gbr")
         return "libx265" if deep else "libx264"

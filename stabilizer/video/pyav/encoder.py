@@ -13,7 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import Hdr10, VideoInfo
-from stabilizer.video.encoding import HARDWARE, Encoding
+from stabilizer.video.encoding import HARDWARE, IMAGES, Encoding
 from stabilizer.video.pyav.conversion import stored_colour
 from stabilizer.video.pyav.formats import nearest, traits
 from stabilizer.video.pyav.picture_facts import chroma_place
@@ -28,9 +28,14 @@ _HELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ".mp4": ("h264", "hevc", "av1", "vp9"),
         ".mov": ("h264", "hevc", "prores"),
         ".webm": ("av1", "vp9"),
+        ".png": ("png",),
+        ".tif": ("tiff",),
+        ".tiff": ("tiff",),
     }
 )
 """Codecs that containers hold, by the name's end; Matroska holds all."""
+_OF_IMAGES = ("gray", "gray16be", "gray16le", "rgb24", "rgb48be", "rgb48le")
+"""What images are stored as; few programs read the Y'CbCr that TIFF has too."""
 
 
 def check_encoder(encoding: Encoding, info: VideoInfo, suffix: str = ".mp4") -> None:
@@ -45,7 +50,11 @@ def check_encoder(encoding: Encoding, info: VideoInfo, suffix: str = ".mp4") -> 
 
 
 def chosen_encoder(encoding: Encoding, info: VideoInfo, suffix: str) -> str:
-    """Return the encoder's name; raises StabilizerError if the container cannot hold its codec."""
+    """Return the encoder's name.
+
+    Raises StabilizerError if the container cannot hold its codec, ValueError if it has one quality
+    as images have, and another one is asked for.
+    """
     name = encoding.encoder(suffix, info.pixel_format)
     codec, held = found_encoder(name).canonical_name, _HELD.get(suffix.lower())
     if held is not None and codec not in held:
@@ -53,6 +62,8 @@ def chosen_encoder(encoding: Encoding, info: VideoInfo, suffix: str) -> str:
             f"{suffix} cannot hold {codec} video, but {', '.join(held)}; write to .mkv or choose "
             "another codec"
         )
+    if name in IMAGES and encoding.crf != Encoding.crf:
+        raise ValueError(f"crf: expected none for {name}, which has no loss, got {encoding.crf:g}")
     return name
 
 
@@ -112,6 +123,8 @@ def _accepted_format(codec: Codec, encoding: Encoding, info: VideoInfo) -> str:
     formats = [f for f in codec.video_formats or () if f.components]  # not a device's memory
     known = [f.name for f in formats if not f.name.startswith("yuvj")]
     fit = [name for name in known if codec.name not in _EVEN_SIZES or _fits(name, info)]
+    if codec.name in IMAGES:
+        fit = [name for name in known if name in _OF_IMAGES]
     own = info.pixel_format.replace("j", "")
     if encoding.pixel_format is None:
         return nearest(own, fit) if fit else own

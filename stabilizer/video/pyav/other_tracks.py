@@ -16,6 +16,7 @@ _SOUND_CODECS = {"webm": "libopus"}
 _USUAL_SOUND = "aac"
 """What sound is encoded as where the output cannot hold it as it is."""
 
+_HOLDS_NOTHING = "image2"
 _HOLD_DATA = ("mp4", "mov")
 _HOLDS_ATTACHMENTS = "matroska"
 _TIMECODE = "timecode"
@@ -61,6 +62,9 @@ class OtherTracks:
         if stream.type == "attachment":
             self._attach(stream)
         elif not self._tells_elsewhere(stream):
+            if self._output.format.name == _HOLDS_NOTHING:
+                self.left_out.append(_described(stream))
+                return
             if self._add_copy(stream):
                 return
             if isinstance(stream, AudioStream) and stream.codec_context is not None:

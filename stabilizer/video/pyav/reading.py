@@ -30,6 +30,7 @@ from stabilizer.video.base import (
     VideoInfo,
     seconds,
 )
+from stabilizer.video.image_sequence import ImageSequence
 from stabilizer.video.pyav.formats import native_format
 from stabilizer.video.pyav.picture_facts import chroma_offset, hdr10
 from stabilizer.video.pyav.planes import plane_views
@@ -49,8 +50,11 @@ COLOUR = {
     "transfer": "color_trc",
 }
 """Our names of the colour tags and PyAV's."""
+_FULL_RANGE = 2
 _MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _LONGEST_LAST_FRAME = 0.25  # s
+_IMAGES = "image2"
+"""FFmpeg's demuxer of files that are one frame each, of which each tick has one."""
 _STEPS_BACK = (0.0, 2.0, 10.0, 60.0, math.inf)
 """s before the start where a keyframe is looked for: containers seek by time of decoding, which may
 lead to a keyframe that is shown after the start."""
@@ -63,16 +67,16 @@ def probe(path: AnyPath) -> VideoInfo:
     before the first that can be decoded (of a clip cut inside a group of pictures).
     Raises StabilizerError if the file is not a video that can be stabilized.
     """
-    path = os.fspath(path)
-    with opened(path) as container:
+    source, path = path, os.fspath(path)
+    with opened(source) as container:
         stream = _video_stream(container, path)
         scan = _scan(container, stream, path)
         first = scan.first
-        pixel_format = _accepted(first, path)
+        pixel_format = _accepted(first, source)
         stored = first.format.name
         codec = codec_name(stream)
         return VideoInfo(
-            path=path,
+            path=source if isinstance(source, ImageSequence) else path,
             width=first.width,
             height=first.height,
             pixel_format=pixel_format.name,
@@ -83,7 +87,7 @@ def probe(path: AnyPath) -> VideoInfo:
             chroma_offset_xy=chroma_offset(first),
             display_matrix=_display_matrix(first),
             audio=tuple(codec_name(s) for s in container.streams.audio),
-            colour={ours: getattr(first, theirs) for ours, theirs in COLOUR.items()},
+            colour=_colour(first, _FULL_RANGE if isinstance(source, ImageSequence) else 0),
             metadata=container.metadata,
             stream_metadata=stream.metadata,
             chapters=_chapters(container),
@@ -105,6 +109,7 @@ class VideoReader:
     def __init__(
         self, path: AnyPath, *, start: float | None = None, end: float | None = None
     ) -> None:
+        self._source = path
         self.path = os.fspath(path)
         self.start = -math.inf if start is None else start
         self.end = math.inf if end is None else end
@@ -112,7 +117,7 @@ class VideoReader:
         """Packets that could not be decoded, so far."""
 
     def __enter__(self) -> Self:
-        self._container = opened(self.path)
+        self._container = opened(self._source)
         self._stream = _video_stream(self._container, self.path)
         self._time_base = _time_base(self._stream)
         return self
@@ -133,7 +138,7 @@ class VideoReader:
             if t >= self.end:
                 return
             if t >= self.start:
-                yield Frame(*_native(picture, self.path), t, pts)
+                yield Frame(*_native(picture, self._source), t, pts)
 
     def _pictures(self) -> Iterator[tuple[int, VideoFrame]]:
         """Decode from the beginning, or from a keyframe that is shown at or before the start."""
@@ -188,12 +193,20 @@ def errors_about(path: AnyPath, fact: str) -> Iterator[None]:
 
 
 def opened(path: AnyPath) -> InputContainer:
-    """Open a file to read from; raises StabilizerError if it is missing or no audio or video."""
-    path = os.fspath(path)
-    if not os.path.isfile(path):
-        raise StabilizerError(f"{path}: no such file; check the path")
+    """Open a file to read from, or a sequence of images.
+
+    Raises StabilizerError if it is missing or no audio or video.
+    """
+    how: dict[str, Any] = {}
+    if isinstance(path, ImageSequence):
+        name, how["options"] = path.for_ffmpeg
+        how["format"] = _IMAGES
+    else:
+        name = os.fspath(path)
+        if not os.path.isfile(name):
+            raise StabilizerError(f"{name}: no such file; check the path")
     with errors_about(path, "is not a video that FFmpeg can read"):
-        container: InputContainer = av.open(path, "r", **LENIENT_TAGS)
+        container: InputContainer = av.open(name, "r", **how, **LENIENT_TAGS)
         return container
 
 
@@ -254,13 +267,21 @@ def _scan(container: InputContainer, stream: VideoStream, path: str) -> _Scan:
     if len(known) < len(ticks) or not shown:
         raise StabilizerError(_no_times(path))
     once = sorted(set(shown))
-    if "mp4" in container.format.name and n_packets < stream.frames:
-        damage = f"it is cut off, with {n_packets} of {stream.frames} frames"
+    stated = _stated_frames(container, stream)
+    if n_packets < stated:
+        damage = f"it is cut off, with {n_packets} of {stated} frames"
     t = seconds(np.array(once), _time_base(stream))
     last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
     if not damage and t[-1] + last < _stated_end(container, stream):
         damage = "it ends before it says"
     return _Scan(once, first, len(shown) - len(once), damage)
+
+
+def _stated_frames(container: InputContainer, stream: VideoStream) -> int:
+    """Return how many frames there are by what an MP4's head or a folder's files say, else 0."""
+    if container.format.name == _IMAGES:
+        return stream.duration or 0
+    return stream.frames if "mp4" in container.format.name else 0
 
 
 def _stated_end(container: InputContainer, stream: VideoStream) -> float:
@@ -292,9 +313,9 @@ def _no_times(path: str) -> str:
     )
 
 
-def _accepted(picture: VideoFrame, path: str) -> PixelFormat:
+def _accepted(picture: VideoFrame, path: AnyPath) -> PixelFormat:
     """Return the format as which a frame is read; raises StabilizerError if it is interlaced."""
-    if picture.interlaced_frame:
+    if picture.interlaced_frame and not isinstance(path, ImageSequence):  # a PNG's way to store
         raise StabilizerError(
             f"{path}: is interlaced; deinterlace it first, e.g. with ffmpeg -vf bwdif"
         )
@@ -307,7 +328,7 @@ def _accepted(picture: VideoFrame, path: str) -> PixelFormat:
         ) from error
 
 
-def _native(picture: VideoFrame, path: str) -> tuple[Sequence[Plane], PixelFormat]:
+def _native(picture: VideoFrame, path: AnyPath) -> tuple[Sequence[Plane], PixelFormat]:
     """Return the planes of a frame in its native format, and that."""
     pixel_format = _accepted(picture, path)
     if picture.format.name != pixel_format.name:
@@ -334,6 +355,12 @@ def _layout(picture: VideoFrame) -> str:
 def _time_base(stream: Stream) -> Fraction:
     assert stream.time_base is not None  # every demuxer sets it
     return stream.time_base
+
+
+def _colour(picture: VideoFrame, usual_range: int) -> dict[str, int]:
+    """Return the colour tags of a picture, which has the usual range if it does not say."""
+    colour: dict[str, int] = {ours: getattr(picture, theirs) for ours, theirs in COLOUR.items()}
+    return {**colour, "range": colour["range"] or usual_range}
 
 
 def _display_matrix(picture: VideoFrame) -> tuple[int, ...]:

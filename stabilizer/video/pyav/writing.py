@@ -1,7 +1,6 @@
 """A file out: frames encoded with their own ticks, other tracks copied as they are."""
 
 import math
-import os
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from fractions import Fraction
@@ -17,9 +16,16 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
-from stabilizer.new_files import check_new_file, partial_name
+from stabilizer.new_files import (
+    check_new_file,
+    check_new_folder,
+    partial_name,
+    put_in_place,
+    remove,
+)
 from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
 from stabilizer.video.encoding import Encoding
+from stabilizer.video.image_sequence import ImagePattern, ImageSequence
 from stabilizer.video.pyav.conversion import Converter, conversion_text
 from stabilizer.video.pyav.encoder import (
     chosen_encoder,
@@ -27,6 +33,7 @@ from stabilizer.video.pyav.encoder import (
     open_encoder,
     tells_hdr10,
 )
+from stabilizer.video.pyav.images import images_leave_out
 from stabilizer.video.pyav.marks import chapters_between, later
 from stabilizer.video.pyav.other_tracks import OtherTracks
 from stabilizer.video.pyav.planes import plane_views
@@ -38,19 +45,39 @@ from stabilizer.video.pyav.reading import (
 )
 from stabilizer.video.pyav.tags import tag, true_tags
 
-_MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}
+_IMAGES = "image2"
+_MUXERS = {
+    **{".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"},
+    **{".png": _IMAGES, ".tif": _IMAGES, ".tiff": _IMAGES},
+}
 _TIMECODE = "timecode"
 _TELL_PIXEL_SHAPE = ("h264", "hevc")
 """Codecs that say it themselves: PyAV does not let it be told to Matroska."""
 
 
 def check_output(path: AnyPath, *, inputs: Iterable[AnyPath] = (), overwrite: bool = False) -> None:
-    """Raise StabilizerError unless a video can be written to `path` without harm to `inputs`."""
-    check_new_file(path, suffixes=_MUXERS, inputs=inputs, overwrite=overwrite)
+    """Raise StabilizerError unless a video can be written to `path` without harm to `inputs`.
+
+    Images are written to a folder that is new, is empty, or with `overwrite` holds only images of
+    the same pattern.
+    """
+    if _MUXERS.get(Path(path).suffix.lower()) != _IMAGES:
+        check_new_file(path, suffixes=_MUXERS, inputs=inputs, overwrite=overwrite)
+        return
+    pattern = ImagePattern.parse(path)
+
+    def replaceable(name: str) -> bool:
+        return pattern.number(name) is not None
+
+    folder = pattern.folder.resolve()
+    check_new_folder(folder, replaceable=replaceable, inputs=inputs, overwrite=overwrite)
 
 
 class VideoWriter:
     """A new file of encoded frames that appears under its name when it is complete, or not at all.
+
+    So does a new folder of images, PNG or TIFF, where `path` is a pattern for their names; their
+    numbers are those of the input's images, else from 1 on.
 
     A context manager. Presentation times, colour and HDR tags, pixel shape, rotation, chapters and
     the container's tags are those of `info` (but Matroska rounds times to 1 ms and begins at 0).
@@ -95,15 +122,16 @@ class VideoWriter:
         return self._tracks is not None and self._tracks.damaged
 
     def __enter__(self) -> Self:
-        inputs = [p for p in (self.info.path, self.tracks_from) if p]
-        check_output(self.path, inputs=inputs, overwrite=self.overwrite)
-        self._partial = partial_name(self.path)
+        self._check()
+        self._target = self.path.parent.resolve() if self._muxer == _IMAGES else self.path
+        self._partial = partial_name(self._target)
         # the pictures behind the frames of `new_frame`, for as long as somebody keeps these
         self._fresh: WeakKeyDictionary[Frame, VideoFrame] = WeakKeyDictionary()
         self._spare: list[VideoFrame] = []  # fresh memory would cost more than copying a frame
         self._shift: int | None = None
         self._last_pts = -1
         with ExitStack() as cleanup, errors_about(self.path, "cannot be written"):
+            cleanup.callback(remove, self._partial)
             self._container = self._open()
             cleanup.callback(self._discard)
             self._stream = self._add_video()
@@ -156,11 +184,19 @@ class VideoWriter:
             self._mux(self._stream.encode(self._converted(picture)))
         self._spare.append(picture)
 
+    def _check(self) -> None:
+        inputs = [p for p in (self.info.path, self.tracks_from) if p]
+        check_output(self.path, inputs=inputs, overwrite=self.overwrite)
+
     def _open(self) -> OutputContainer:
         muxer = self._muxer
         options = _mp4_options(self.info.time_base) if muxer in ("mp4", "mov") else {}
+        name = str(self._partial)
+        if muxer == _IMAGES:
+            self._partial.mkdir()
+            name = ImagePattern.parse(self.path).for_ffmpeg(self._partial)
         container: OutputContainer = av.open(
-            self._partial, "w", muxer, container_options=options, **LENIENT_TAGS
+            name, "w", muxer, container_options=options, **LENIENT_TAGS
         )
         container.metadata.update(true_tags(self.info.metadata))
         return container
@@ -190,6 +226,8 @@ class VideoWriter:
         self._converted = Converter(info, self._format, stored, name)
         if conversion_text(info, stored):
             self.changed.append(conversion_text(info, stored))
+        if self._muxer == _IMAGES:
+            self.left_out += images_leave_out(info, self.path.suffix)
         silent = context.codec.canonical_name not in _TELL_PIXEL_SHAPE
         if info.sample_aspect_ratio != 1 and silent and self._muxer in ("matroska", "webm"):
             self.left_out.append(f"pixels' shape {info.sample_aspect_ratio}")
@@ -209,12 +247,24 @@ class VideoWriter:
     def _begin(self, first_pts: int) -> int:
         """Write the head of the file; return what is to be subtracted from all ticks."""
         cut = None if self.start is None else first_pts * self.info.time_base
-        self._set_timecode(first_pts)
-        self._container.set_chapters(chapters_between(self.info.chapters, cut, self.end))
+        shift = 0 if cut is None else first_pts
+        if self._muxer == _IMAGES:
+            shift = self._shift_to_numbers(shift)
+        else:
+            self._set_timecode(first_pts)
+            self._container.set_chapters(chapters_between(self.info.chapters, cut, self.end))
         self._container.start_encoding()
         if self._tracks is not None:
             self._tracks.cut(cut, self.end)
-        return 0 if cut is None else first_pts
+        return shift
+
+    def _shift_to_numbers(self, shift: int) -> int:
+        """Return what makes ticks the numbers of images, if they come of images that have some."""
+        source = self.info.path
+        if not isinstance(source, ImageSequence):
+            return shift
+        self._container.container_options["frame_pts"] = "1"
+        return -source.numbers[0]
 
     def _set_timecode(self, first_pts: int) -> None:
         """Tell the timecode of the first frame, from which players and editors count on."""
@@ -249,15 +299,15 @@ class VideoWriter:
                 f"{self.tracks_from}: its other tracks are damaged; strict refuses to save the rest"
             )
         self._container.close()
-        os.replace(self._partial, self.path)
+        if self._muxer == _IMAGES:
+            self._check()  # a folder may have got other files meanwhile
+        put_in_place(self._partial, self._target)
 
     def _discard(self) -> None:
-        """Close and remove what was not finished; removed first, it is not completed in vain."""
-        with suppress(PermissionError):  # where open files cannot be removed
-            self._partial.unlink(missing_ok=True)
+        """Remove and close what was not finished; in this order it is not completed in vain."""
+        remove(self._partial)
         with suppress(av.FFmpegError):
             self._container.close()
-        self._partial.unlink(missing_ok=True)
 
 
 def _mp4_options(time_base: Fraction) -> dict[str, str]:
