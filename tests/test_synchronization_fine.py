@@ -104,9 +104,7 @@ def errors_of(stage: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> Erro
     """Return the errors that a stage would minimize."""
     caught: list[Errors] = []
 
-    def fitted(
-        problem: Problem, unknowns: Unknowns, errors: Errors, start: Floats, *, epipolar: bool
-    ) -> FineSync:
+    def fitted(problem: Problem, unknowns: Unknowns, errors: Errors, *, epipolar: bool) -> FineSync:
         caught.append(errors)
         none = np.zeros(10)
         return FineSync(none, none, none.astype(bool), 1.0, epipolar, none)

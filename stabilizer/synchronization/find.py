@@ -55,7 +55,6 @@ from stabilizer.video import VideoInfo
 LOG = logging.getLogger(__name__)
 
 _MOST_POINTS = 16_000  # in the fine stage: more cost time and tell little
-_ROUGHLY = 8  # every so many of them take the unknowns nearly all the way
 _FEWEST_OF_PAIR = 40  # of which fewer points hide how pairs disagree, and fake parallax
 _PARALLAX = 1.5  # ratio of errors from which translation is taken into account
 _MAYBE_PARALLAX = 1.4  # the same before the unknowns are fitted to it
@@ -257,8 +256,7 @@ def _unknowns(camera: Camera, known: Known, delay: float, skew: float) -> Unknow
 
 def _fitted(problem: Problem, unknowns: Unknowns) -> FineSync:
     """Return the fit that the points support: to far points, or with translation."""
-    few = problem.take(np.arange(len(problem.pairs.pair)) % _ROUGHLY == 0)
-    far = rotation_stage(problem, unknowns, rotation_stage(few, unknowns).value)
+    far = rotation_stage(problem, unknowns)
     if far.residual < _MAYBE_PARALLAX * epipolar_residual(problem, far.value):
         return far
     near = epipolar_stage(problem, unknowns, far)

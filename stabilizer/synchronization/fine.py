@@ -22,11 +22,8 @@ _DIRECTION_ROUNDS = 3
 _LEAST_LEVER = 0.01  # sine between a ray and the camera's own direction: nearer tells little
 
 
-def rotation_stage(problem: Problem, unknowns: Unknowns, start: Floats | None = None) -> FineSync:
-    """Fit the unknowns to points at infinity: errors in px between prediction and track.
-
-    From values `start` (10,) where they are known better than by the priors.
-    """
+def rotation_stage(problem: Problem, unknowns: Unknowns) -> FineSync:
+    """Fit the unknowns to points at infinity: errors in px between prediction and track."""
 
     def errors(value: Floats) -> tuple[Floats, Floats]:
         psi = problem.turns(value)
@@ -41,8 +38,7 @@ def rotation_stage(problem: Problem, unknowns: Unknowns, start: Floats | None = 
         jacobian[..., 3] = (moved - xy) / _FOCAL_STEP
         return error, jacobian
 
-    start = unknowns.value if start is None else start
-    return fitted(problem, unknowns, errors, start, epipolar=False)
+    return fitted(problem, unknowns, errors, epipolar=False)
 
 
 def epipolar_stage(problem: Problem, unknowns: Unknowns, start: FineSync) -> FineSync:
@@ -90,7 +86,7 @@ def epipolar_stage(problem: Problem, unknowns: Unknowns, start: FineSync) -> Fin
         jacobian -= _followed(jacobian, by_direction, weight, pair, n_pairs)
         return error[:, None], jacobian[:, None]
 
-    fit = fitted(problem, Unknowns(value, spread), errors, value, epipolar=True)
+    fit = fitted(problem, Unknowns(value, spread), errors, epipolar=True)
     error = np.where(start.kept, unknowns.spread, fit.error)
     return replace(fit, kept=fit.kept | start.kept, error=error)
 

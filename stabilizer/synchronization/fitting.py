@@ -10,7 +10,7 @@ from stabilizer.synchronization.by_pair import medians
 from stabilizer.synchronization.problem import Problem, Unknowns
 
 _ROUNDS = 20
-_SETTLED = 1e-3  # standard errors
+_SETTLED = 1e-2  # standard errors
 KNEE = 2.0
 """Typical errors at which an error begins to count less."""
 _FARTHEST = 6.0  # spreads of the prior: no unknown goes beyond
@@ -40,17 +40,15 @@ Errors = Callable[[Floats], tuple[Floats, Floats]]
 """Values (10,) -> errors (m, c) px and their derivatives (m, c, 10)."""
 
 
-def fitted(
-    problem: Problem, unknowns: Unknowns, errors: Errors, start: Floats, *, epipolar: bool
-) -> FineSync:
-    """Fit from values `start` (10,); then again without unknowns that are hardly better known."""
-    value, error, residual = _least_squares(problem, unknowns, errors, start)
+def fitted(problem: Problem, unknowns: Unknowns, errors: Errors, *, epipolar: bool) -> FineSync:
+    """Fit; then again with the unknowns fixed that are hardly better known than before."""
+    value, error, residual = _least_squares(problem, unknowns, errors)
     prior = np.isfinite(unknowns.spread) & (unknowns.spread > 0)
     kept = prior & (error > _DETERMINED * unknowns.spread)
     if kept.any():
-        less = Unknowns(unknowns.value, np.where(kept, 0.0, unknowns.spread))
         start = np.where(kept, unknowns.value, value)
-        value, error, residual = _least_squares(problem, less, errors, start)
+        less = Unknowns(start, np.where(kept, 0.0, unknowns.spread))
+        value, error, residual = _least_squares(problem, less, errors)
         error = np.where(kept, unknowns.spread, error)
     length = np.linalg.norm(errors(value)[0], axis=1)
     by_pair = medians(length, problem.pairs.pair, len(problem.pairs.t_from))
@@ -58,7 +56,7 @@ def fitted(
 
 
 def _least_squares(
-    problem: Problem, unknowns: Unknowns, errors: Errors, start: Floats
+    problem: Problem, unknowns: Unknowns, errors: Errors
 ) -> tuple[Floats, Floats, float]:
     """Return values, standard errors and the typical error px, by reweighted Gauss–Newton steps.
 
@@ -67,9 +65,9 @@ def _least_squares(
     """
     free = np.flatnonzero(unknowns.spread > 0)
     precision = 1.0 / unknowns.spread[free] ** 2  # of the priors; 0: none
-    value = start.copy()
+    value = unknowns.value.copy()
     reach = _FARTHEST * unknowns.spread[free]
-    low, high = unknowns.value[free] - reach, unknowns.value[free] + reach
+    low, high = value[free] - reach, value[free] + reach
     for _ in range(_ROUNDS):
         error, jacobian = errors(value)
         size, weighted, matrix = _normal_equations(error, jacobian[..., free])
