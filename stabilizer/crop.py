@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import minimum_filter1d
 from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats, number
@@ -187,6 +186,7 @@ def calm(share: Floats, t: Floats) -> Floats:
         return share
     # frames in any second: never fewer than CALM_TIME at irregular times
     radius = max(1, int(np.ceil(CALM_TIME / float(np.median(np.diff(t))))))
-    lowest = minimum_filter1d(share, 2 * radius + 1, mode="nearest")
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(share, radius, "edge"), 2 * radius + 1)
+    lowest = around.min(axis=1)
     kernel = gaussian(radius / 3, radius=radius)
     return np.convolve(np.pad(lowest, radius, mode="edge"), kernel, mode="valid")

@@ -18,6 +18,7 @@ Points = NDArray[np.float32]
 
 _WINDOW = 21  # px, the side of the Lucas-Kanade patch
 _PYRAMID_LEVELS = 4  # follows steps of up to about 80 px
+_LEVELS_BACK = 2  # the way back is known but for what the way there missed
 _SMOOTHING = 0.7  # px: a box leaves detail that interpolation between pixels gets wrong
 
 MARGIN = _WINDOW // 2
@@ -62,13 +63,13 @@ def follow(
 ) -> tuple[Points, Bools]:
     """Find `points (N, 2)` px of one picture in the next: where they are, and which to believe.
 
-    These come back to within `max_round_trip` px of their start when tracked back, and lie at least
-    `MARGIN` px inside both pictures.
+    These end within `max_round_trip` px of their start when tracked back from there, and lie at
+    least `MARGIN` px inside both pictures.
     """
     if not len(points):
         return points, np.zeros(0, dtype=bool)
-    moved, followed = _follow(previous, current, points)
-    returned, followed_back = _follow(current, previous, moved)
+    moved, followed = _follow(previous, current, points, points, _PYRAMID_LEVELS)
+    returned, followed_back = _follow(current, previous, moved, points, _LEVELS_BACK)
     round_trip = np.linalg.norm(returned - points, axis=-1)
     keep = followed & followed_back & (round_trip < max_round_trip)
     return moved, keep & _window_inside(points, current.shape) & _window_inside(
@@ -125,15 +126,18 @@ def fit_homography(
     return None if refined is None else (refined, inliers)
 
 
-def _follow(start: Image, end: Image, points: Points) -> tuple[Points, Bools]:
-    """Find `points (N, 2)` of `start` in `end`: where they are now, and whether they were found."""
+def _follow(
+    start: Image, end: Image, points: Points, near: Points, levels: int
+) -> tuple[Points, Bools]:
+    """Find `points (N, 2)` of `start` in `end`, searched from `near`: where, and if, they are."""
     moved, status, _ = cv2.calcOpticalFlowPyrLK(
         start,
         end,
         points,
-        np.empty_like(points),
+        near.copy(),
         winSize=(_WINDOW, _WINDOW),
-        maxLevel=_PYRAMID_LEVELS - 1,
+        maxLevel=levels - 1,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
     )
     return np.asarray(moved, np.float32), np.ravel(np.asarray(status)) == 1
 

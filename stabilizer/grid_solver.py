@@ -12,13 +12,13 @@ from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
-from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats
 from gyro_data.quaternions import conjugate, multiply
 from stabilizer.camera import Camera
 from stabilizer.path import CameraPath
+from stabilizer.splines import spline
 from stabilizer.warp import GRID_STEP, WarpGrid, extrapolate_outside, grid_nodes, source_points
 
 
@@ -175,8 +175,7 @@ def spline_matrix(size: int, n: int, degree: int) -> Floats:
     It is the spline through them, carried on to the nodes outside the picture.
     """
     nodes = grid_nodes(size, size)[0, :, 0]
-    matrix: Floats = make_interp_spline(solved_at(size, n), np.eye(n), k=degree)(nodes)
-    return matrix
+    return spline(solved_at(size, n), np.eye(n), nodes, degree=degree)
 
 
 View = Callable[[Floats], tuple[Floats, Floats]]

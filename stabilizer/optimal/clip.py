@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from gyro_data.checks import Bools, Floats
 from gyro_data.quaternions import continuous, normalize
 from stabilizer.border import LARGEST_ZOOM, chunks
+from stabilizer.convolution import gaussian, separable
 from stabilizer.crop import ZoomRange, calm_above
 from stabilizer.optimal.border_model import BorderModel
 from stabilizer.optimal.border_rows import SUBSTEPS, BorderRows
@@ -62,7 +62,7 @@ class Shot:
     def quat_smoothed(self) -> Floats:
         """Return the measured path, where it may be left, without the shake (N, 4)."""
         quat = continuous(self.quat_measured)
-        mean = gaussian_filter1d(quat, _START_SMOOTHING / STEP, axis=0, mode="nearest")
+        mean = separable(quat, np.ones(1), gaussian(_START_SMOOTHING / STEP), border="replicate")
         return np.where(self.held[:, None], quat, normalize(mean))
 
     def at_frames(self, path: NodePath) -> tuple[Floats, Floats]:

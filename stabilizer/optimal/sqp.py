@@ -4,13 +4,13 @@ import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
 from gyro_data.checks import Bools, Floats
 from gyro_data.quaternions import conjugate, from_rotvec, multiply, normalize, to_rotvec
 from stabilizer.interior_point import Program, Status, solve
 from stabilizer.optimal.border_rows import BorderRows, Watched
 from stabilizer.optimal.cost import STEP, NodePath, PathCost, Quadratic
+from stabilizer.splines import spline
 
 LOG = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def optimise(
 
 def sampled(t_nodes: Floats, path: NodePath, t: Floats) -> NodePath:
     """Return the path at times `t` (n,) s by cubic splines through its nodes."""
-    values = CubicSpline(t_nodes, path.values)(t)
+    values = spline(t_nodes, path.values, t)
     return NodePath(normalize(values[:, :4]), values[:, 4])
 
 
