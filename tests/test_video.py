@@ -338,8 +338,7 @@ def test_a_later_start_does_not_decode_what_comes_before_its_keyframe(tmp_path: 
     content[first.pos : first.pos + first.size] = bytes(first.size)
     path.write_bytes(content)
     with VideoReader(path) as reader:
-        list(reader)
-        assert reader.undecoded
+        assert len(list(reader)) < 60
     with VideoReader(path, start=1.7) as reader:
         for frame, planes in zip(reader, expected, strict=True):
             assert_same_planes(list(frame.planes), planes)
