@@ -1,9 +1,16 @@
 """Damaged videos: what is left out is neither planned nor read, and what is read keeps its time."""
 
 import json
+import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from itertools import starmap
 from pathlib import Path
+from zlib import compress, crc32
 
 import av
 import numpy as np
@@ -16,7 +23,7 @@ from stabilizer.smoothing import Unsmoothed
 from stabilizer.sync import ClockSync
 from stabilizer.video import VideoReader, probe
 from stabilizer.video.pyav.frame_order import in_order
-from tests.command_line import files, made_clip, refused, run
+from tests.command_line import ENVIRONMENT, files, made_clip, refused, run
 from tests.test_video import OPEN_GOP, TIME_BASE, assert_same_planes, write_clip
 
 N = 120
@@ -163,6 +170,103 @@ def test_a_stream_of_which_most_frames_have_no_time_is_refused(tmp_path: Path) -
     without_pts(tmp_path / "sound.ts", tmp_path / "clip.ts", [*range(5, N - 1)])
     with pytest.raises(StabilizerError, match="no presentation times of their own"):
         probe(tmp_path / "clip.ts")
+
+
+# Pictures that would not fit into memory
+
+PEAK = """
+import resource, sys
+from fractions import Fraction
+from stabilizer.errors import StabilizerError
+from stabilizer.video import ImageSequence, VideoReader, probe
+path = sys.argv[1]
+source = ImageSequence(path, Fraction(25)) if "%" in path else path
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+before = peak()
+try:
+    probe(source)
+    with VideoReader(source) as reader:
+        print(len([frame.pts for frame in reader]))
+except StabilizerError as error:
+    print(error)
+print(peak() - before)
+"""
+
+
+def read_alone(path: Path) -> tuple[str, int]:
+    """Read a file in a process of its own; return what came of it, and MB of memory it took."""
+    command = [sys.executable, "-c", PEAK, path]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    told, peak = done.stdout.splitlines()
+    return told, int(peak)
+
+
+def png(size: int) -> bytes:
+    """Return a PNG whose head says `size` x `size` pixels of RGB, and that ends soon."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", compress(bytes(9999))), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(starmap(chunk, parts))
+
+
+TOO_LARGE = [14_000, 60_000]
+"""FFmpeg's own limit lies between them."""
+
+
+@pytest.mark.parametrize("size", TOO_LARGE)
+def test_an_image_that_says_it_is_huge_takes_no_memory(tmp_path: Path, size: int) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.png").write_bytes(png(size))
+    told, peak = read_alone(tmp_path / "%d.png")
+    assert "its pictures have no size, or one over 12288x12288 pixels" in told
+    assert peak < 100
+
+
+@pytest.mark.parametrize("size", TOO_LARGE)
+def test_a_head_that_says_frames_are_huge_is_refused(tmp_path: Path, size: int) -> None:
+    write_clip(tmp_path / "clip.mkv", codec="ffv1", pts=range(5), width=384, height=272, options={})
+    content = (tmp_path / "clip.mkv").read_bytes()
+    for element, pixels in ((b"\xb0\x82", 384), (b"\xba\x82", 272)):  # PixelWidth, PixelHeight
+        element_of = partial(struct.pack, f">{len(element)}sH", element)
+        assert content.count(element_of(pixels)) == 1
+        content = content.replace(element_of(pixels), element_of(size))
+    (tmp_path / "clip.mkv").write_bytes(content)
+    told, peak = read_alone(tmp_path / "clip.mkv")
+    assert "its pictures have no size, or one over 12288x12288 pixels" in told
+    assert peak < 100
+
+
+def test_huge_frames_that_a_codec_tells_of_are_refused(tmp_path: Path) -> None:
+    """Of MPEG-2, whose sizes are 12 bits in one head and 2 in another."""
+    path, size = tmp_path / "clip.mpg", 14_000
+    write_clip(path, codec="mpeg2video", pts=range(10), time_base=Fraction(1, 30))
+    content = bytearray(path.read_bytes())
+    for i in range(len(content)):
+        if content.startswith(b"\0\0\1\xb3", i):
+            content[i + 4 : i + 7] = (0x1001 * (size & 0xFFF)).to_bytes(3, "big")
+        if content.startswith(b"\0\0\1\xb5\x14", i):
+            content[i + 5] |= size >> 13
+            content[i + 6] |= (size >> 12 & 1) << 7 | size >> 12 << 5
+    path.write_bytes(content)
+    told, peak = read_alone(path)
+    assert f"its pictures have {size}x{size} pixels, more than 12288x12288 pixels" in told
+    assert peak < 100
+
+
+@pytest.mark.parametrize("size", TOO_LARGE)
+def test_a_frame_that_becomes_huge_is_left_out(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "clip.mkv"
+    write_clip(path, codec="mjpeg", pixel_format="yuvj420p", pts=range(0, 10 * STEP, STEP))
+    content = bytearray(path.read_bytes())
+    at = [i for i in range(len(content)) if content.startswith(b"\xff\xc0", i)][4]
+    content[at + 5 : at + 9] = struct.pack(">HH", size, size)
+    path.write_bytes(content)
+    told, peak = read_alone(path)
+    assert told == "9"
+    assert peak < 100
 
 
 # What is told of it

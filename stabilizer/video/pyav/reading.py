@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import (
+    LARGEST_SQUARE,
     PIXEL_FORMATS,
     Chapter,
     Frame,
@@ -32,7 +33,14 @@ from stabilizer.video.image_sequence import ImageSequence
 from stabilizer.video.pyav.formats import native_format
 from stabilizer.video.pyav.picture_facts import chroma_offset, hdr10
 from stabilizer.video.pyav.planes import plane_views
-from stabilizer.video.pyav.scanning import IMAGES, no_times, packets_of, scan, time_base_of
+from stabilizer.video.pyav.scanning import (
+    IMAGES,
+    LARGEST_TEXT,
+    no_times,
+    packets_of,
+    scan,
+    time_base_of,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -50,6 +58,8 @@ COLOUR = {
 }
 """Our names of the colour tags and PyAV's."""
 _FULL_RANGE = 2
+_LIMITS = {"max_pixels": str(LARGEST_SQUARE**2)}
+"""Options of decoders, which refuse larger pictures before they take memory for them."""
 _STEPS_BACK = (0.0, 2.0, 10.0, 60.0, math.inf)
 """s before the start where a keyframe is looked for: containers seek by time of decoding, which may
 lead to a keyframe that is shown after the start."""
@@ -212,10 +222,10 @@ def opened(path: AnyPath) -> InputContainer:
 
     Raises StabilizerError if it is missing or no audio or video.
     """
-    how: dict[str, Any] = {}
+    how: dict[str, Any] = {"options": dict(_LIMITS)}
     if isinstance(path, ImageSequence):
-        name, how["options"] = path.for_ffmpeg
-        how["format"] = IMAGES
+        name, options = path.for_ffmpeg
+        how = {"options": {**_LIMITS, **options}, "format": IMAGES}
     else:
         name = os.fspath(path)
         if not os.path.isfile(name):
@@ -237,14 +247,25 @@ def is_cover(stream: Stream) -> bool:
 
 
 def _video_stream(container: InputContainer, path: str) -> VideoStream:
-    """Return the first video stream that is not a cover picture, to be decoded by many threads."""
+    """Return the first video stream that is not a cover picture, to be decoded by many threads.
+
+    Raises StabilizerError if there is none, or its pictures are too large.
+    """
     streams = [s for s in container.streams.video if not is_cover(s)]
     if not streams:
         raise StabilizerError(f"{path}: has no video stream; choose a video file")
     if len(streams) > 1:
         LOG.info("%s: has %d video streams, the first is used", path, len(streams))
-    streams[0].thread_type = ThreadType.AUTO
-    return streams[0]
+    stream = streams[0]
+    if stream.width * stream.height > LARGEST_SQUARE**2:
+        raise StabilizerError(
+            f"{path}: its pictures have {stream.width}x{stream.height} pixels, more than "
+            f"{LARGEST_TEXT}; if the file is not damaged, make it smaller first, e.g. with "
+            "ffmpeg -vf scale"
+        )
+    stream.thread_type = ThreadType.AUTO
+    stream.codec_context.options = dict(_LIMITS)
+    return stream
 
 
 def _accepted(picture: VideoFrame, path: AnyPath) -> PixelFormat:

@@ -16,9 +16,11 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
-from stabilizer.video.base import Ticks, seconds
+from stabilizer.video.base import LARGEST_SQUARE, Ticks, seconds
 from stabilizer.video.pyav.frame_order import in_order
 
+LARGEST_TEXT = f"{LARGEST_SQUARE}x{LARGEST_SQUARE} pixels"
+"""How large a picture may be."""
 IMAGES = "image2"
 """FFmpeg's demuxer of files that are one frame each, of which each tick has one."""
 
@@ -59,6 +61,11 @@ def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
             with suppress(av.FFmpegError):
                 first = next(iter(packet.decode()), None)
     if first is None:
+        if not stream.width:
+            raise StabilizerError(
+                f"{path}: its pictures have no size, or one over {LARGEST_TEXT}; is the file "
+                "complete?"
+            )
         raise StabilizerError(f"{path}: holds no frame that can be decoded; is the file complete?")
     known, untimed = _timed(told)
     begin = first.pts if first.pts is not None and first.pts in known else -math.inf
