@@ -30,6 +30,7 @@ from stabilizer.video import (
     probe,
     to_rgb,
 )
+from stabilizer.video.pyav.picture_facts import chroma_offset
 from stabilizer.video.pyav.reading import LENIENT_TAGS
 from tests.witness import ffprobe
 
@@ -259,6 +260,13 @@ def test_chroma_sits_where_the_codec_puts_it(
     path = tmp_path / "clip.mov"
     write_clip(path, pts=STEADY[:3], codec=codec, pixel_format=pixel_format)
     assert probe(path).chroma_offset_xy == expected
+
+
+def test_asking_where_chroma_sits_leaves_the_picture_as_it_is() -> None:
+    planes = pictures("yuv420p", 85, 47, 1)[0]
+    picture = fill(av.VideoFrame(85, 47, "yuv420p"), planes)
+    assert chroma_offset(picture) == (0.0, 0.5)
+    assert_same_planes(unfilled(picture), planes)
 
 
 def remux(source: Path, target: Path, *, shift: int = 0, first_packet: int = 0) -> None:
