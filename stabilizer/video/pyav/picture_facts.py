@@ -68,7 +68,7 @@ def _corner(picture: VideoFrame) -> VideoFrame:
         f"video_size={picture.width}x{picture.height}:pix_fmt={picture.format.name}"
         f":time_base=1/90000:colorspace={int(picture.colorspace)}:range={int(picture.color_range)}"
     )
-    width, height = min(picture.width, _ENOUGH), min(picture.height, _ENOUGH)
+    width, height = (min(n - n % 2, _ENOUGH) or n for n in (picture.width, picture.height))
     steps = [
         graph.add("buffer", source),
         graph.add("crop", f"{width}:{height}:0:0:exact=1"),

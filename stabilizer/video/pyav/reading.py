@@ -249,7 +249,7 @@ def is_cover(stream: Stream) -> bool:
 def _video_stream(container: InputContainer, path: str) -> VideoStream:
     """Return the first video stream that is not a cover picture, to be decoded by many threads.
 
-    Raises StabilizerError if there is none, or its pictures are too large.
+    Raises StabilizerError if there is none that can be decoded, or its pictures are too large.
     """
     streams = [s for s in container.streams.video if not is_cover(s)]
     if not streams:
@@ -257,6 +257,10 @@ def _video_stream(container: InputContainer, path: str) -> VideoStream:
     if len(streams) > 1:
         LOG.info("%s: has %d video streams, the first is used", path, len(streams))
     stream = streams[0]
+    if not stream.codec_context:
+        raise StabilizerError(
+            f"{path}: its video is of a codec that is not known here; is the file complete?"
+        )
     if stream.width * stream.height > LARGEST_SQUARE**2:
         raise StabilizerError(
             f"{path}: its pictures have {stream.width}x{stream.height} pixels, more than "
