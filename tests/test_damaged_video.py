@@ -144,6 +144,18 @@ def test_wrong_times_cost_their_own_frames_only(
     assert read(tmp_path / "clip.mkv", start=start)[0] == pts[70:]
 
 
+def test_times_of_decoding_are_refused_as_those_of_presentation(sound, tmp_path) -> None:
+    """As .mp4 files of some programs have them; without B-frames they are the same."""
+    with_times(sound, tmp_path / "clip.mkv", np.ndarray.sort)
+    with av.open(sound) as container:
+        pts = [p.pts for p in container.demux(video=0) if p.size]
+    if pts == sorted(pts):
+        assert len(read(tmp_path / "clip.mkv")[0]) == N
+    else:
+        with pytest.raises(StabilizerError, match="no presentation times of their own"):
+            read(tmp_path / "clip.mkv")
+
+
 def without_pts(source: Path, target: Path, indices: list[int]) -> None:
     """Take the times from packets of an MPEG transport stream."""
     content = bytearray(source.read_bytes())

@@ -64,10 +64,6 @@ _STEPS_BACK = (0.0, 2.0, 10.0, 60.0, math.inf)
 """s before the start where a keyframe is looked for: containers seek by time of decoding, which may
 lead to a keyframe that is shown after the start."""
 
-_UNTIMED = ("avi",)
-"""Demuxers of files without presentation times, which these take for those of decoding."""
-_FEW = 8  # frames out of order: more than those in order beyond them are no damage
-
 
 def probe(path: AnyPath) -> VideoInfo:
     """Return the facts of the first video stream, from one pass over its packets.
@@ -167,20 +163,19 @@ class VideoReader:
     def _decoded(self) -> Iterator[tuple[int, VideoFrame]]:
         """Yield ticks and frames from where the container is, in order of presentation.
 
-        Of frames that are out of order, the one whose time fits neither side is left out.
+        Of frames that are out of order, the one whose time fits neither side is left out. But if
+        the packets are in order, all times are those of decoding: StabilizerError.
         """
+        self._reordered = False
         before, held = -math.inf, None
-        n_kept = n_misplaced = 0
         for pts, picture in self._timed():
             if held is None:
                 held = pts, picture
             elif pts > held[0]:
                 yield held
-                n_kept += 1
                 before, held = held[0], (pts, picture)
             elif pts < held[0]:
-                n_misplaced += 1
-                if self._container.format.name in _UNTIMED or n_misplaced > _FEW + n_kept:
+                if not self._reordered:
                     raise StabilizerError(no_times(self.path))
                 held = (pts, picture) if pts > before else held
         if held is not None:
@@ -188,8 +183,11 @@ class VideoReader:
 
     def _timed(self) -> Iterator[tuple[int, VideoFrame]]:
         """Yield the frames that can be decoded and have a time, in the codec's order."""
-        context = self._stream.codec_context
+        context, last = self._stream.codec_context, -math.inf
         for packet in packets_of(self._container, self._stream):
+            if packet is not None and packet.pts is not None:
+                self._reordered |= packet.pts < last
+                last = packet.pts
             pictures = []
             with suppress(av.FFmpegError):
                 pictures = context.decode(None) if packet is None else packet.decode()
