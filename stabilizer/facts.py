@@ -49,6 +49,7 @@ def video_facts(info: VideoInfo) -> dict[str, Any]:
         "longest_interval_s": float(interval.max()),
         "missing_frames": info.missing,
         "repeated_frames": info.repeated,
+        "untimed_frames": len(info.untimed),
         "rotation_deg": info.rotation_deg,
         "sample_aspect_ratio": str(info.sample_aspect_ratio),
         "colour": dict(info.colour),

@@ -21,6 +21,7 @@ from gyro_data.gravity import up_direction
 from stabilizer.border import BorderCheck
 from stabilizer.camera import Camera, load_camera
 from stabilizer.crop import ZoomRange
+from stabilizer.damage import known_damage, lost_frames
 from stabilizer.errors import StabilizerError
 from stabilizer.filters import ImageFilter, filtered_into
 from stabilizer.frame_loop import overlapped, thread_count
@@ -192,7 +193,8 @@ def render(
         backend: what warps, see `stabilizer.remap.chosen_backend`.
         threads: so many frames are warped and filtered at a time, while others are decoded and
             encoded; None: one for two processors.
-        strict: refuse a damaged video, instead of saving what can be decoded.
+        strict: refuse a damaged video, instead of saving what can be decoded; before any work
+            where the damage is known by then, see `check_undamaged`.
 
     Returns what was written and what was not. Raises ValueError or StabilizerError, `output`
     untouched.
@@ -200,6 +202,8 @@ def render(
     backend, threads = chosen_backend(backend), thread_count(threads)
     info = video if isinstance(video, VideoInfo) else probe(video)
     start, end = _range_of(plan, info)
+    if strict:
+        check_undamaged(info, plan)
     LOG.info("%s: %s interpolation, %d frames at a time", info.path, plan.interpolation, threads)
     writer = VideoWriter(
         output,
@@ -216,7 +220,7 @@ def render(
         return _rendered(frame, plan, info, writer.new_frame(frame.pts), filters, backend)
 
     with (
-        VideoReader(info.path, start=start, end=end) as reader,
+        VideoReader(info, start=start, end=end) as reader,
         writer,
         closing(overlapped(reader, rendered, threads=threads)) as steady,
     ):
@@ -225,9 +229,9 @@ def render(
             writer.write(frame)
             if progress is not None:
                 progress(n_done, len(plan.frame_times))
-        lost = _lost(info, plan.frame_times, n_done)
+        lost = lost_frames(info, start, end, planned=len(plan.frame_times), done=n_done)
         if lost and strict:
-            raise StabilizerError(f"{info.path}: {lost}; strict refuses to save the rest")
+            raise _refused(info, lost)
     if writer.tracks_damaged:
         lost = ", ".join([*filter(None, [lost]), "its other tracks end where it is damaged"])
     if lost:
@@ -235,13 +239,18 @@ def render(
     return Rendered(n_done, lost, tuple(writer.left_out), tuple(writer.changed))
 
 
-def _lost(info: VideoInfo, planned: Floats, n_done: int) -> str:
-    """Return in words what damage took of the pictures."""
-    to_the_end = planned[-1] > info.frame_times[-1] - _SAME_TIME
-    cause = info.damage if to_the_end else ""
-    if n_done < len(planned):
-        cause = cause or "some of it cannot be decoded"
-    return f"{cause}: {n_done} of {len(planned)} frames were saved" if cause else ""
+def check_undamaged(info: VideoInfo, plan: Plan) -> None:
+    """Raise StabilizerError if a part of the video that the plan is for is known to be damaged.
+
+    What cannot be decoded is not known before it is tried.
+    """
+    damage = known_damage(info, *_range_of(plan, info))
+    if damage:
+        raise _refused(info, damage)
+
+
+def _refused(info: VideoInfo, damage: str) -> StabilizerError:
+    return StabilizerError(f"{info.path}: {damage}; strict refuses to save the rest")
 
 
 def stabilize(
@@ -311,7 +320,7 @@ def frames(
         warped = _rendered(frame, plan, info, out, filters, backend)
         return frame.t, to_rgb(warped, info.colour)
 
-    with VideoReader(video, start=first, end=np.nextafter(last, np.inf)) as reader:
+    with VideoReader(info, start=first, end=np.nextafter(last, np.inf)) as reader:
         yield from overlapped(reader, pictured, threads=threads)
 
 

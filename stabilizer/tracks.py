@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from gyro_data import repeated
 from gyro_data.checks import Floats, increasing, number, read_only
 from stabilizer.flow import MARGIN, Image, Points, corners, follow, reduced
-from stabilizer.video import Frame, ImageSequence, VideoInfo, VideoReader
+from stabilizer.video import Frame, VideoInfo, VideoReader
 
 Indices = NDArray[np.intp]
 
@@ -155,7 +155,7 @@ def track_video(
     window: list[int] = []
     seen: list[tuple[Indices, Floats]] = []  # identities (p,), px (p, 2)
     follower = _Follower(max_points)
-    for index, frame in _frames(video.path, spans, stride):
+    for index, frame in _frames(video, spans, stride):
         if window[-1:] != [index]:
             follower.start_anew()
         identity, xy = follower.see(
@@ -177,10 +177,10 @@ def track_video(
     )
 
 
-def _frames(path: str | ImageSequence, spans: Floats, stride: int) -> Iterator[tuple[int, Frame]]:
+def _frames(video: VideoInfo, spans: Floats, stride: int) -> Iterator[tuple[int, Frame]]:
     """Yield every `stride`-th frame of each window, and which window it is."""
     for index, (start, end) in enumerate(spans):
-        with VideoReader(path, start=start, end=end) as frames:
+        with VideoReader(video, start=start, end=end) as frames:
             for frame in islice(frames, 0, None, stride):
                 yield index, frame
 

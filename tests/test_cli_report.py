@@ -46,6 +46,7 @@ def test_a_summary_says_what_was_done(stem, tmp_path) -> None:
         "without_motion_data": 0,
         "missing_in_video": 0,
         "repeated_in_video": 0,
+        "untimed_in_video": 0,
     }
     assert 1.0 <= facts["zoom"]["least"] <= facts["zoom"]["mean"] <= facts["zoom"]["largest"]
     assert facts["worst_margin_px"] >= 0

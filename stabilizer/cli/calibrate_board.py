@@ -126,7 +126,7 @@ def _luma(
     from stabilizer.flow import to_8_bit
     from stabilizer.video import VideoReader
 
-    with VideoReader(info.path) as reader:
+    with VideoReader(info) as reader:
         for done, frame in enumerate(reader, start=1):
             yield frame.t, to_8_bit(frame.planes[0], frame.pixel_format.bits)
             if progress is not None:

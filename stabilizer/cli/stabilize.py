@@ -92,8 +92,6 @@ def stabilize(
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(source)
     _tell_oddities(info)
-    if request.strict and info.damage and request.end is None:
-        raise StabilizerError(f"{video}: {info.damage}; strict refuses to save the rest")
     if not dry_run:
         check_encoder(encoding, info, output.suffix)
     with ExitStack() as beside:
@@ -101,10 +99,12 @@ def stabilize(
             check_interpolation(request.interpolation)
             beside.enter_context(warming_up(info.pixel_format, request.interpolation, backend))
         made = _plan(info, log, plan_file, request)
+    from stabilizer.pipeline import check_undamaged, render
+
+    if request.strict:
+        check_undamaged(info, made.plan)
     done, written, rendered = "not written (dry run)", [], None
     if not dry_run:
-        from stabilizer.pipeline import render
-
         with progress_bar("rendering") as progress:
             rendered = render(
                 info,

@@ -69,6 +69,7 @@ def summary_facts(
             "without_motion_data": len(plan.frame_times) - int(plan.covered.sum()),
             "missing_in_video": info.missing,
             "repeated_in_video": info.repeated,
+            "untimed_in_video": len(info.untimed),
         },
         "seconds": round(seconds, 3),
         "frames_per_second": round(n_frames / seconds, 3),

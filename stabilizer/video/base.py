@@ -17,6 +17,8 @@ from stabilizer.video.image_sequence import ImageSequence
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 Ticks = NDArray[np.int64]
 
+LARGEST_SQUARE = 12288
+"""px: of so many squared a picture that is read may have, as both eyes of a 12K camera have."""
 
 _FEWEST_INTERVALS = 10
 _EVEN, _MOST = 0.2, 0.8  # of an interval; of all intervals
@@ -147,6 +149,8 @@ class VideoInfo:
     """FFmpeg's name of the file's own pixel format, where frames are read as another one."""
     repeated: int = 0
     """Frames left out because they have the time of another one."""
+    untimed: Ticks = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
+    """(U,) ticks: where frames are left out that have no time of their own, or one out of order."""
     damage: str = ""
     """Why the file ends before its end, if it does."""
 
@@ -155,8 +159,11 @@ class VideoInfo:
         frame_pts = np.array(self.frame_pts, dtype=np.int64)
         if frame_pts.ndim != 1 or not frame_pts.size or (np.diff(frame_pts) <= 0).any():
             raise ValueError(f"frame_pts: expected increasing ticks (F,), got {frame_pts}")
+        untimed = np.array(self.untimed, dtype=np.int64)
         frame_pts.setflags(write=False)
+        untimed.setflags(write=False)
         set_field(self, "frame_pts", frame_pts)
+        set_field(self, "untimed", untimed)
         set_field(self, "colour", MappingProxyType(dict(self.colour)))
         set_field(self, "metadata", MappingProxyType(dict(self.metadata)))
         set_field(self, "stream_metadata", MappingProxyType(dict(self.stream_metadata)))

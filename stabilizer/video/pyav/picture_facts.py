@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from av.filter import Graph
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 
@@ -26,28 +27,29 @@ _PLACES: Mapping[tuple[float, float], str] = MappingProxyType(
 """Where chroma sample (0, 0) sits in luma px where both axes are halved, and FFmpeg's names."""
 
 _REACH = 6  # px: farther a converter does not spread a sample
+_ENOUGH = 32  # px: of a corner so large, its middle tells where chroma sits
 
 
 def chroma_offset(picture: VideoFrame) -> tuple[float, float]:
     """Return where chroma sample (0, 0) sits in luma px, as the stream or else its codec says.
 
-    PyAV does not tell, but its converter honours it: one bright sample of chroma is put into the
-    picture, which is spoilt by that, and looked for where chroma is as fine as luma.
+    PyAV does not tell, but its converter honours it: one bright sample of chroma is put into a copy
+    of the picture's corner, and looked for where chroma is as fine as luma.
     """
     layout = PIXEL_FORMATS[native_format(picture.format.name)]
     if (layout.subsampling_x, layout.subsampling_y) == (1, 1):
         return 0.0, 0.0
     if layout.name != picture.format.name:
         return _usual(layout)
-    picture.make_writable()
+    corner = _corner(picture)
     middle = 2 ** (layout.bits - 1)
-    planes = plane_views(picture, writable=True)
+    planes = plane_views(corner, writable=True)
     for plane in planes:
         plane[...] = middle
     chroma = planes[1] if planes[1].ndim == len("yx") else planes[1][..., 0]
     y, x = (n // 2 for n in chroma.shape)
     chroma[y, x] = 2 * middle - 1
-    fine = plane_views(picture.reformat(format=_finest(layout)), writable=False)[1]
+    fine = plane_views(corner.reformat(format=_finest(layout)), writable=False)[1]
     top, left = (max(n - _REACH, 0) for n in (layout.subsampling_y * y, layout.subsampling_x * x))
     around = fine[top : top + 2 * _REACH + 2, left : left + 2 * _REACH + 2].astype(float) - middle
     brightness = np.maximum(around, 0.0)
@@ -57,6 +59,26 @@ def chroma_offset(picture: VideoFrame) -> tuple[float, float]:
     found_x = left + np.average(columns, weights=brightness) - layout.subsampling_x * x
     found_y = top + np.average(rows, weights=brightness) - layout.subsampling_y * y
     return round(2 * found_x) / 2, round(2 * found_y) / 2
+
+
+def _corner(picture: VideoFrame) -> VideoFrame:
+    """Return a copy of a picture's top left corner with all that the picture says."""
+    graph = Graph()
+    source = (
+        f"video_size={picture.width}x{picture.height}:pix_fmt={picture.format.name}"
+        f":time_base=1/90000:colorspace={int(picture.colorspace)}:range={int(picture.color_range)}"
+    )
+    width, height = (min(n - n % 2, _ENOUGH) or n for n in (picture.width, picture.height))
+    steps = [
+        graph.add("buffer", source),
+        graph.add("crop", f"{width}:{height}:0:0:exact=1"),
+        graph.add("buffersink"),
+    ]
+    graph.link_nodes(*steps).configure()
+    graph.vpush(picture)
+    corner = graph.vpull()
+    corner.make_writable()
+    return corner
 
 
 def chroma_place(offset_xy: tuple[float, float]) -> str:

@@ -3,25 +3,24 @@
 import logging
 import math
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from itertools import chain
 from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import av
 import numpy as np
 from av.codec.context import ThreadType
 from av.container import InputContainer
-from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import (
+    LARGEST_SQUARE,
     PIXEL_FORMATS,
     Chapter,
     Frame,
@@ -34,6 +33,14 @@ from stabilizer.video.image_sequence import ImageSequence
 from stabilizer.video.pyav.formats import native_format
 from stabilizer.video.pyav.picture_facts import chroma_offset, hdr10
 from stabilizer.video.pyav.planes import plane_views
+from stabilizer.video.pyav.scanning import (
+    IMAGES,
+    LARGEST_TEXT,
+    no_times,
+    packets_of,
+    scan,
+    time_base_of,
+)
 
 LOG = logging.getLogger(__name__)
 
@@ -51,10 +58,8 @@ COLOUR = {
 }
 """Our names of the colour tags and PyAV's."""
 _FULL_RANGE = 2
-_MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
-_LONGEST_LAST_FRAME = 0.25  # s
-_IMAGES = "image2"
-"""FFmpeg's demuxer of files that are one frame each, of which each tick has one."""
+_LIMITS = {"max_pixels": str(LARGEST_SQUARE**2)}
+"""Options of decoders, which refuse larger pictures before they take memory for them."""
 _STEPS_BACK = (0.0, 2.0, 10.0, 60.0, math.inf)
 """s before the start where a keyframe is looked for: containers seek by time of decoding, which may
 lead to a keyframe that is shown after the start."""
@@ -64,14 +69,14 @@ def probe(path: AnyPath) -> VideoInfo:
     """Return the facts of the first video stream, from one pass over its packets.
 
     `frame_pts` holds what `VideoReader` gives: no frame outside the container's edit list, none
-    before the first that can be decoded (of a clip cut inside a group of pictures).
-    Raises StabilizerError if the file is not a video that can be stabilized.
+    before the first that can be decoded (of a clip cut inside a group of pictures), none without a
+    time or out of order. Raises StabilizerError if the file is not a video that can be stabilized.
     """
     source, path = path, os.fspath(path)
     with opened(source) as container:
         stream = _video_stream(container, path)
-        scan = _scan(container, stream, path)
-        first = scan.first
+        found = scan(container, stream, path)
+        first = found.first
         pixel_format = _accepted(first, source)
         stored = first.format.name
         codec = codec_name(stream)
@@ -81,8 +86,8 @@ def probe(path: AnyPath) -> VideoInfo:
             height=first.height,
             pixel_format=pixel_format.name,
             codec=codec,
-            time_base=_time_base(stream),
-            frame_pts=np.array(scan.frame_pts),
+            time_base=time_base_of(stream),
+            frame_pts=found.frame_pts,
             sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
             chroma_offset_xy=chroma_offset(first),
             display_matrix=_display_matrix(first),
@@ -93,33 +98,36 @@ def probe(path: AnyPath) -> VideoInfo:
             chapters=_chapters(container),
             hdr10=hdr10(first),
             stored_format="" if stored == pixel_format.name else stored,
-            repeated=scan.repeated,
-            damage=scan.damage,
+            repeated=found.repeated,
+            untimed=found.untimed,
+            damage=found.damage,
         )
 
 
 class VideoReader:
     """The frames of the first video stream with start <= t < end (s), in order of presentation.
 
-    A context manager, to be iterated once. Planes are read-only views of the decoder's buffer,
-    valid for as long as they are kept. What is damaged is left out: `undecoded` tells how much.
+    A context manager, to be iterated once; a file that was not probed before is. Planes are
+    read-only views of the decoder's buffer, valid for as long as they are kept. All frames are of
+    `VideoInfo.frame_pts`; those that are damaged are left out.
     Raises StabilizerError for what cannot be stabilized.
     """
 
     def __init__(
-        self, path: AnyPath, *, start: float | None = None, end: float | None = None
+        self, video: AnyPath | VideoInfo, *, start: float | None = None, end: float | None = None
     ) -> None:
-        self._source = path
-        self.path = os.fspath(path)
+        self._video = video
+        self._source = video.path if isinstance(video, VideoInfo) else video
+        self.path = os.fspath(self._source)
         self.start = -math.inf if start is None else start
         self.end = math.inf if end is None else end
-        self.undecoded = 0
-        """Packets that could not be decoded, so far."""
 
     def __enter__(self) -> Self:
+        info = self._video if isinstance(self._video, VideoInfo) else probe(self._video)
+        self._known = frozenset(info.frame_pts.tolist())
         self._container = opened(self._source)
         self._stream = _video_stream(self._container, self.path)
-        self._time_base = _time_base(self._stream)
+        self._time_base = time_base_of(self._stream)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -153,24 +161,39 @@ class VideoReader:
         return pictures if first is None else chain([first], pictures)
 
     def _decoded(self) -> Iterator[tuple[int, VideoFrame]]:
-        """Yield ticks and frames from where the container is, in order of presentation."""
-        last = -math.inf
-        self.undecoded = 0
-        for packet in _packets(self._container, self._stream):
-            try:
-                context = self._stream.codec_context
+        """Yield ticks and frames from where the container is, in order of presentation.
+
+        Of frames that are out of order, the one whose time fits neither side is left out. But if
+        the packets are in order, all times are those of decoding: StabilizerError.
+        """
+        self._reordered = False
+        before, held = -math.inf, None
+        for pts, picture in self._timed():
+            if held is None:
+                held = pts, picture
+            elif pts > held[0]:
+                yield held
+                before, held = held[0], (pts, picture)
+            elif pts < held[0]:
+                if not self._reordered:
+                    raise StabilizerError(no_times(self.path))
+                held = (pts, picture) if pts > before else held
+        if held is not None:
+            yield held
+
+    def _timed(self) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield the frames that can be decoded and have a time, in the codec's order."""
+        context, last = self._stream.codec_context, -math.inf
+        for packet in packets_of(self._container, self._stream):
+            if packet is not None and packet.pts is not None:
+                self._reordered |= packet.pts < last
+                last = packet.pts
+            pictures = []
+            with suppress(av.FFmpegError):
                 pictures = context.decode(None) if packet is None else packet.decode()
-            except av.FFmpegError:
-                pictures = []
-                self.undecoded += 1
-            if packet is None:  # the file is cut off, or damaged past finding one's way
-                self.undecoded += 1
             for picture in pictures:
-                if picture.pts is None or picture.pts < last:
-                    raise StabilizerError(_no_times(self.path))
-                if picture.pts > last:
+                if picture.pts is not None and picture.pts in self._known:
                     yield picture.pts, picture
-                last = picture.pts
 
     def _can_seek(self) -> bool:
         """Tell whether there is need to seek and an index: MPEG's own streams land anywhere."""
@@ -197,10 +220,10 @@ def opened(path: AnyPath) -> InputContainer:
 
     Raises StabilizerError if it is missing or no audio or video.
     """
-    how: dict[str, Any] = {}
+    how: dict[str, Any] = {"options": dict(_LIMITS)}
     if isinstance(path, ImageSequence):
-        name, how["options"] = path.for_ffmpeg
-        how["format"] = _IMAGES
+        name, options = path.for_ffmpeg
+        how = {"options": {**_LIMITS, **options}, "format": IMAGES}
     else:
         name = os.fspath(path)
         if not os.path.isfile(name):
@@ -222,95 +245,29 @@ def is_cover(stream: Stream) -> bool:
 
 
 def _video_stream(container: InputContainer, path: str) -> VideoStream:
-    """Return the first video stream that is not a cover picture, to be decoded by many threads."""
+    """Return the first video stream that is not a cover picture, to be decoded by many threads.
+
+    Raises StabilizerError if there is none that can be decoded, or its pictures are too large.
+    """
     streams = [s for s in container.streams.video if not is_cover(s)]
     if not streams:
         raise StabilizerError(f"{path}: has no video stream; choose a video file")
     if len(streams) > 1:
         LOG.info("%s: has %d video streams, the first is used", path, len(streams))
-    streams[0].thread_type = ThreadType.AUTO
-    return streams[0]
-
-
-class _Scan(NamedTuple):
-    """What a pass over all packets tells."""
-
-    frame_pts: list[int]
-    """Of all frames that are shown."""
-    first: VideoFrame
-    repeated: int
-    damage: str
-
-
-def _scan(container: InputContainer, stream: VideoStream, path: str) -> _Scan:
-    """Return the ticks of all frames that are shown, and the first of these frames."""
-    first: VideoFrame | None = None
-    ticks: list[int | None] = []
-    damage, n_packets = "", 0
-    for packet in _packets(container, stream):
-        if packet is None:
-            damage = "it is cut off or damaged"
-            if first is None:
-                with suppress(av.FFmpegError):
-                    first = next(iter(stream.codec_context.decode(None)), None)
-            break
-        n_packets += bool(packet.size)
-        if packet.size and not packet.is_discard:
-            ticks.append(packet.pts)
-        if first is None:
-            with suppress(av.FFmpegError):
-                first = next(iter(packet.decode()), None)
-    if first is None:
-        raise StabilizerError(f"{path}: holds no frame that can be decoded; is the file complete?")
-    known = sorted(pts for pts in ticks if pts is not None)
-    shown = [pts for pts in known if pts >= (first.pts or 0)]
-    if len(known) < len(ticks) or not shown:
-        raise StabilizerError(_no_times(path))
-    once = sorted(set(shown))
-    stated = _stated_frames(container, stream)
-    if n_packets < stated:
-        damage = f"it is cut off, with {n_packets} of {stated} frames"
-    t = seconds(np.array(once), _time_base(stream))
-    last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
-    if not damage and t[-1] + last < _stated_end(container, stream):
-        damage = "it ends before it says"
-    return _Scan(once, first, len(shown) - len(once), damage)
-
-
-def _stated_frames(container: InputContainer, stream: VideoStream) -> int:
-    """Return how many frames there are by what an MP4's head or a folder's files say, else 0."""
-    if container.format.name == _IMAGES:
-        return stream.duration or 0
-    return stream.frames if "mp4" in container.format.name else 0
-
-
-def _stated_end(container: InputContainer, stream: VideoStream) -> float:
-    """Return when (s) the last frame ends by what the head of a Matroska file says."""
-    told = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
-    if told is not None:
-        hours, minutes, rest = (float(part) for part in told.groups())
-        return 3600 * hours + 60 * minutes + rest
-    alone = len(container.streams) == 1 and container.format.name.startswith("matroska")
-    if not alone or container.duration is None:
-        return -math.inf
-    return container.duration / av.time_base
-
-
-def _packets(
-    container: InputContainer, stream: VideoStream
-) -> "Iterator[Packet[VideoStream] | None]":
-    """Yield the stream's packets; None at last where the file can be read no further."""
-    try:
-        yield from container.demux(stream)
-    except av.FFmpegError:
-        yield None
-
-
-def _no_times(path: str) -> str:
-    return (
-        f"{path}: its frames have no presentation times of their own; write it into an .mp4 "
-        f"with a known frame rate first"
-    )
+    stream = streams[0]
+    if not stream.codec_context:
+        raise StabilizerError(
+            f"{path}: its video is of a codec that is not known here; is the file complete?"
+        )
+    if stream.width * stream.height > LARGEST_SQUARE**2:
+        raise StabilizerError(
+            f"{path}: its pictures have {stream.width}x{stream.height} pixels, more than "
+            f"{LARGEST_TEXT}; if the file is not damaged, make it smaller first, e.g. with "
+            "ffmpeg -vf scale"
+        )
+    stream.thread_type = ThreadType.AUTO
+    stream.codec_context.options = dict(_LIMITS)
+    return stream
 
 
 def _accepted(picture: VideoFrame, path: AnyPath) -> PixelFormat:
@@ -350,11 +307,6 @@ def _chapters(container: InputContainer) -> tuple[Chapter, ...]:
 
 def _layout(picture: VideoFrame) -> str:
     return f"{picture.width}x{picture.height} {picture.format.name}"
-
-
-def _time_base(stream: Stream) -> Fraction:
-    assert stream.time_base is not None  # every demuxer sets it
-    return stream.time_base
 
 
 def _colour(picture: VideoFrame, usual_range: int) -> dict[str, int]:

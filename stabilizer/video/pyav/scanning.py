@@ -1,0 +1,140 @@
+"""One pass over a stream's packets: when its frames are shown, and what of it is damaged."""
+
+import math
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from fractions import Fraction
+from typing import NamedTuple
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from stabilizer.errors import StabilizerError
+from stabilizer.video.base import LARGEST_SQUARE, Ticks, seconds
+from stabilizer.video.pyav.frame_order import in_order
+
+LARGEST_TEXT = f"{LARGEST_SQUARE}x{LARGEST_SQUARE} pixels"
+"""How large a picture may be."""
+IMAGES = "image2"
+"""FFmpeg's demuxer of files that are one frame each, of which each tick has one."""
+
+_MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
+_LONGEST_LAST_FRAME = 0.25  # s
+
+
+class Scan(NamedTuple):
+    """What a pass over all packets tells."""
+
+    frame_pts: Ticks
+    """Of all frames that are shown."""
+    first: VideoFrame
+    repeated: int
+    untimed: Ticks
+    damage: str
+
+
+def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
+    """Return the ticks of all frames that are shown, the first of these frames, and what is wrong.
+
+    Raises StabilizerError where no frame can be decoded, or most have no time of their own.
+    """
+    first: VideoFrame | None = None
+    told: list[int | None] = []
+    damage, n_packets = "", 0
+    for packet in packets_of(container, stream):
+        if packet is None:
+            damage = "it is cut off or damaged"
+            if first is None:
+                with suppress(av.FFmpegError):
+                    first = next(iter(stream.codec_context.decode(None)), None)
+            break
+        n_packets += bool(packet.size)
+        if packet.size and not packet.is_discard:
+            told.append(packet.pts)
+        if first is None:
+            with suppress(av.FFmpegError):
+                first = next(iter(packet.decode()), None)
+    if first is None:
+        if not stream.width:
+            raise StabilizerError(
+                f"{path}: its pictures have no size, or one over {LARGEST_TEXT}; is the file "
+                "complete?"
+            )
+        raise StabilizerError(f"{path}: holds no frame that can be decoded; is the file complete?")
+    known, untimed = _timed(told)
+    begin = first.pts if first.pts is not None and first.pts in known else -math.inf
+    shown = known[known >= begin]
+    once = np.unique(shown)
+    if 2 * len(shown) <= len(shown) + len(untimed):
+        raise StabilizerError(no_times(path))
+    stated = _stated_frames(container, stream)
+    if n_packets < stated:
+        damage = f"it is cut off, with {n_packets} of {stated} frames"
+    t = seconds(once, time_base_of(stream))
+    last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
+    if not damage and t[-1] + last < _stated_end(container, stream):
+        damage = "it ends before it says"
+    return Scan(once, first, len(shown) - len(once), untimed[untimed >= begin], damage)
+
+
+def packets_of(
+    container: InputContainer, stream: VideoStream
+) -> "Iterator[Packet[VideoStream] | None]":
+    """Yield the stream's packets; None at last where the file can be read no further."""
+    try:
+        yield from container.demux(stream)
+    except av.FFmpegError:
+        yield None
+
+
+def time_base_of(stream: Stream) -> Fraction:
+    """Return s per tick."""
+    assert stream.time_base is not None  # every demuxer sets it
+    return stream.time_base
+
+
+def no_times(path: str) -> str:
+    """Return what is told of a file whose frames have no times, or wrong ones."""
+    return (
+        f"{path}: its frames have no presentation times of their own; write it into an .mp4 "
+        f"with a known frame rate first"
+    )
+
+
+def _timed(told: list[int | None]) -> tuple[Ticks, Ticks]:
+    """Return the times that can be right, and about when the frames without one are shown."""
+    has_time = np.array([pts is not None for pts in told], dtype=bool)
+    pts = np.array([pts for pts in told if pts is not None], dtype=np.int64)
+    right = in_order(pts) if len(pts) else np.zeros(0, bool)
+    known = pts[right]
+    timed = np.flatnonzero(has_time)[right]
+    untimed = np.setdiff1d(np.arange(len(told)), timed)
+    if not len(known):
+        return known, np.zeros(len(untimed), np.int64)
+    nearest = np.maximum(np.searchsorted(timed, untimed) - 1, 0)
+    return known, known[nearest]
+
+
+def _stated_frames(container: InputContainer, stream: VideoStream) -> int:
+    """Return how many frames there are by what an MP4's head or a folder's files say, else 0."""
+    if container.format.name == IMAGES:
+        return stream.duration or 0
+    return stream.frames if "mp4" in container.format.name else 0
+
+
+def _stated_end(container: InputContainer, stream: VideoStream) -> float:
+    """Return when (s) the last frame ends by what the head of a Matroska file says."""
+    told = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+    if told is not None:
+        hours, minutes, rest = (float(part) for part in told.groups())
+        return 3600 * hours + 60 * minutes + rest
+    alone = len(container.streams) == 1 and container.format.name.startswith("matroska")
+    if not alone or container.duration is None:
+        return -math.inf
+    return container.duration / av.time_base

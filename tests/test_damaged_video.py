@@ -1,0 +1,387 @@
+"""Damaged videos: what is left out is neither planned nor read, and what is read keeps its time."""
+
+import json
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from itertools import starmap
+from pathlib import Path
+from zlib import compress, crc32
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from stabilizer.errors import StabilizerError
+from stabilizer.pipeline import plan_video, render, stabilize
+from stabilizer.smoothing import Unsmoothed
+from stabilizer.sync import ClockSync
+from stabilizer.video import VideoReader, probe
+from stabilizer.video.pyav.frame_order import in_order
+from tests.command_line import ENVIRONMENT, files, made_clip, refused, run
+from tests.test_video import OPEN_GOP, TIME_BASE, assert_same_planes, write_clip
+
+N = 120
+STEP = 3003
+NO_B_FRAMES = {"bf": "0"}
+FAR = 10**7
+
+Times = NDArray[np.int64]
+
+
+def with_times(source: Path, target: Path, changed: Callable[[Times], None]) -> None:
+    """Copy a clip; `changed` gets the presentation times, in order of decoding, and edits them.
+
+    Matroska stores no other times, in ms from 0 on.
+    """
+    with av.open(source) as old, av.open(target, "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        packets = [p for p in old.demux(video=0) if p.size]
+        pts = np.array([p.pts for p in packets])
+        changed(pts)
+        for i, (packet, ticks) in enumerate(zip(packets, pts.tolist(), strict=True)):
+            packet.pts, packet.dts, packet.stream = ticks, i - 2 * FAR, stream
+            packet.time_base = TIME_BASE
+            new.mux(packet)
+
+
+def put(where: int | slice, ticks: int) -> Callable[[Times], None]:
+    def changed(pts: Times) -> None:
+        pts[where] += ticks
+
+    return changed
+
+
+def nothing(pts: Times) -> None:
+    pass
+
+
+def read(path: Path, **cut: float) -> tuple[list[int], list[NDArray[np.uint8]]]:
+    with VideoReader(path, **cut) as reader:
+        frames = list(reader)
+    return [frame.pts for frame in frames], [frame.planes[0] for frame in frames]
+
+
+# The rule
+
+
+def decoded_order(n: int, b_frames: int) -> Times:
+    """Return times in order of decoding: before each group of B-frames, the frame after it."""
+    order = np.arange(n)
+    for i in range(1, n - b_frames, b_frames + 1):
+        order[i : i + b_frames + 1] = np.roll(order[i : i + b_frames + 1], 1)
+    return order * STEP
+
+
+@pytest.mark.parametrize("b_frames", [0, 2, 16, 31])
+def test_times_of_a_sound_stream_are_all_right(b_frames: int) -> None:
+    pts = decoded_order(1000, b_frames)
+    assert in_order(pts).all()
+    pts[pts > 500 * STEP] += FAR  # a pause
+    assert in_order(pts).all()
+    assert in_order(pts[:1]).all() and in_order(np.array([5, 5, 5])).all()
+
+
+@pytest.mark.parametrize("b_frames", [0, 2, 31])
+@pytest.mark.parametrize("where", [slice(400, 401), slice(400, 430), slice(600, 700)])
+@pytest.mark.parametrize("ticks", [-FAR, FAR, 300 * STEP, -300 * STEP])
+def test_times_out_of_order_are_found_and_no_other(b_frames, where, ticks) -> None:
+    pts = decoded_order(1000, b_frames)
+    pts[where] += ticks
+    found = np.flatnonzero(~in_order(pts))
+    assert found.tolist() == list(range(1000))[where]
+
+
+def test_a_clip_that_begins_again_keeps_its_longer_part() -> None:
+    """But for some at the start, whose times both parts have."""
+    pts = np.concatenate([decoded_order(300, 2), decoded_order(700, 2)])
+    assert np.count_nonzero(in_order(pts) != (np.arange(1000) >= 300)) < 10
+
+
+# What is read
+
+
+@pytest.fixture(scope="module", params=["no B-frames", "B-frames"])
+def sound(tmp_path_factory, request) -> Path:
+    path = tmp_path_factory.mktemp("sound") / "clip.mp4"
+    options = OPEN_GOP if request.param == "B-frames" else NO_B_FRAMES
+    write_clip(path, pts=range(0, N * STEP, STEP), options=options)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changed", "n_wrong"),
+    [
+        (put(60, FAR), 1),
+        (put(60, 10 * STEP), 1),
+        (put(60, -10 * STEP), 1),
+        (put(slice(20, 28), FAR), 8),
+        (put(slice(90, 100), -80 * STEP), 10),
+        (put(3, FAR), 1),
+    ],
+    ids=["far", "ahead", "back", "many far", "many back", "early"],
+)
+def test_wrong_times_cost_their_own_frames_only(
+    sound: Path, tmp_path: Path, changed: Callable[[Times], None], n_wrong: int
+) -> None:
+    with_times(sound, tmp_path / "sound.mkv", nothing)
+    with_times(sound, tmp_path / "clip.mkv", changed)
+    truth = dict(zip(*read(tmp_path / "sound.mkv"), strict=True))
+    assert len(truth) == N
+    pts, planes = read(tmp_path / "clip.mkv")
+    info = probe(tmp_path / "clip.mkv")
+    assert set(pts) <= set(info.frame_pts.tolist())
+    assert len(pts) == N - n_wrong
+    for ticks, plane in zip(pts, planes, strict=True):
+        assert_same_planes([plane], [truth[ticks]])
+    assert len(info.frame_pts) + len(info.untimed) + info.repeated == N
+    start = pts[70] / info.time_base.denominator
+    assert read(tmp_path / "clip.mkv", start=start)[0] == pts[70:]
+
+
+def test_times_of_decoding_are_refused_as_those_of_presentation(sound, tmp_path) -> None:
+    """As .mp4 files of some programs have them; without B-frames they are the same."""
+    with_times(sound, tmp_path / "clip.mkv", np.ndarray.sort)
+    with av.open(sound) as container:
+        pts = [p.pts for p in container.demux(video=0) if p.size]
+    if pts == sorted(pts):
+        assert len(read(tmp_path / "clip.mkv")[0]) == N
+    else:
+        with pytest.raises(StabilizerError, match="no presentation times of their own"):
+            read(tmp_path / "clip.mkv")
+
+
+def without_pts(source: Path, target: Path, indices: list[int]) -> None:
+    """Take the times from packets of an MPEG transport stream."""
+    content = bytearray(source.read_bytes())
+    heads = [i for i in range(len(content)) if content.startswith(b"\0\0\1\xe0", i)]
+    for i in indices:
+        content[heads[i] + 7] &= 0x3F  # says whether PTS and DTS follow
+    target.write_bytes(content)
+
+
+def test_frames_without_a_time_are_left_out_and_counted(tmp_path: Path) -> None:
+    write_clip(tmp_path / "sound.ts", pts=range(0, N * STEP, STEP), options=OPEN_GOP)
+    without_pts(tmp_path / "sound.ts", tmp_path / "clip.ts", [40, 41, 70])
+    truth = dict(zip(*read(tmp_path / "sound.ts"), strict=True))
+    info = probe(tmp_path / "clip.ts")
+    pts, planes = read(tmp_path / "clip.ts")
+    assert pts == info.frame_pts.tolist()
+    assert (len(pts), len(info.untimed)) == (N - 3, 3)
+    for ticks, plane in zip(pts, planes, strict=True):
+        assert_same_planes([plane], [truth[ticks]])
+
+
+def test_a_stream_of_which_most_frames_have_no_time_is_refused(tmp_path: Path) -> None:
+    write_clip(tmp_path / "sound.ts", pts=range(0, N * STEP, STEP), options=OPEN_GOP)
+    without_pts(tmp_path / "sound.ts", tmp_path / "clip.ts", [*range(5, N - 1)])
+    with pytest.raises(StabilizerError, match="no presentation times of their own"):
+        probe(tmp_path / "clip.ts")
+
+
+# Pictures that would not fit into memory
+
+PEAK = """
+import resource, sys
+from fractions import Fraction
+from stabilizer.errors import StabilizerError
+from stabilizer.video import ImageSequence, VideoReader, probe
+path = sys.argv[1]
+source = ImageSequence(path, Fraction(25)) if "%" in path else path
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
+before = peak()
+try:
+    probe(source)
+    with VideoReader(source) as reader:
+        print(len([frame.pts for frame in reader]))
+except StabilizerError as error:
+    print(error)
+print(peak() - before)
+"""
+
+
+def read_alone(path: Path) -> tuple[str, int]:
+    """Read a file in a process of its own; return what came of it, and MB of memory it took."""
+    command = [sys.executable, "-c", PEAK, path]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    told, peak = done.stdout.splitlines()
+    return told, int(peak)
+
+
+def png(size: int) -> bytes:
+    """Return a PNG whose head says `size` x `size` pixels of RGB, and that ends soon."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", compress(bytes(9999))), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(starmap(chunk, parts))
+
+
+TOO_LARGE = [14_000, 60_000]
+"""FFmpeg's own limit lies between them."""
+
+
+@pytest.mark.parametrize("size", TOO_LARGE)
+def test_an_image_that_says_it_is_huge_takes_no_memory(tmp_path: Path, size: int) -> None:
+    for number in (1, 2):
+        (tmp_path / f"{number}.png").write_bytes(png(size))
+    told, peak = read_alone(tmp_path / "%d.png")
+    assert "its pictures have no size, or one over 12288x12288 pixels" in told
+    assert peak < 100
+
+
+@pytest.mark.parametrize("size", TOO_LARGE)
+def test_a_head_that_says_frames_are_huge_is_refused(tmp_path: Path, size: int) -> None:
+    write_clip(tmp_path / "clip.mkv", codec="ffv1", pts=range(5), width=384, height=272, options={})
+    content = (tmp_path / "clip.mkv").read_bytes()
+    for element, pixels in ((b"\xb0\x82", 384), (b"\xba\x82", 272)):  # PixelWidth, PixelHeight
+        element_of = partial(struct.pack, f">{len(element)}sH", element)
+        assert content.count(element_of(pixels)) == 1
+        content = content.replace(element_of(pixels), element_of(size))
+    (tmp_path / "clip.mkv").write_bytes(content)
+    told, peak = read_alone(tmp_path / "clip.mkv")
+    assert "its pictures have no size, or one over 12288x12288 pixels" in told
+    assert peak < 100
+
+
+def test_huge_frames_that_a_codec_tells_of_are_refused(tmp_path: Path) -> None:
+    """Of MPEG-2, whose sizes are 12 bits in one head and 2 in another."""
+    path, size = tmp_path / "clip.mpg", 14_000
+    write_clip(path, codec="mpeg2video", pts=range(10), time_base=Fraction(1, 30))
+    content = bytearray(path.read_bytes())
+    for i in range(len(content)):
+        if content.startswith(b"\0\0\1\xb3", i):
+            content[i + 4 : i + 7] = (0x1001 * (size & 0xFFF)).to_bytes(3, "big")
+        if content.startswith(b"\0\0\1\xb5\x14", i):
+            content[i + 5] |= size >> 13
+            content[i + 6] |= (size >> 12 & 1) << 7 | size >> 12 << 5
+    path.write_bytes(content)
+    told, peak = read_alone(path)
+    assert f"its pictures have {size}x{size} pixels, more than 12288x12288 pixels" in told
+    assert peak < 100
+
+
+@pytest.mark.parametrize("size", TOO_LARGE)
+def test_a_frame_that_becomes_huge_is_left_out(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "clip.mkv"
+    write_clip(path, codec="mjpeg", pixel_format="yuvj420p", pts=range(0, 10 * STEP, STEP))
+    content = bytearray(path.read_bytes())
+    at = [i for i in range(len(content)) if content.startswith(b"\xff\xc0", i)][4]
+    content[at + 5 : at + 9] = struct.pack(">HH", size, size)
+    path.write_bytes(content)
+    told, peak = read_alone(path)
+    assert told == "9"
+    assert peak < 100
+
+
+# What is told of it
+
+
+@pytest.fixture(scope="module")
+def stem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_clip(tmp_path_factory.mktemp("damaged") / "clip")
+
+
+def remuxed(source: Path, target: Path) -> Path:
+    with av.open(source) as old, av.open(target, "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                new.mux(packet)
+    return target
+
+
+def damaged(stem: Path, folder: Path) -> Path:
+    """Return the clip of 20 frames without the times of two, from about 0.3 s on."""
+    sound = remuxed(Path(f"{stem}.mp4"), folder / "sound.ts")
+    without_pts(sound, folder / "clip.ts", [7, 12])
+    return folder / "clip.ts"
+
+
+def cut_off(stem: Path, folder: Path) -> Path:
+    whole, part = remuxed(Path(f"{stem}.mp4"), folder / "whole.mkv"), folder / "part.mkv"
+    part.write_bytes(whole.read_bytes()[: int(0.8 * whole.stat().st_size)])
+    return part
+
+
+def test_frames_without_a_time_are_lost_and_the_others_keep_theirs(stem, tmp_path) -> None:
+    path, output, summary = damaged(stem, tmp_path), tmp_path / "a.mp4", tmp_path / "a.json"
+    arguments = [path, *files(stem)[1:], "--no-sync"]
+    done = run("stabilize", *arguments, "-o", output, "--summary", summary)
+    assert done.returncode == 4, done.stderr
+    facts = json.loads(summary.read_text())
+    assert facts["lost"] == "2 frames have no time, or one out of order: 18 of 20 frames were saved"
+    assert facts["frames"]["untimed_in_video"] == 2
+    np.testing.assert_allclose(probe(output).frame_times, probe(path).frame_times, atol=1e-5)
+    strict = tmp_path / "strict.mp4"
+    refused(run("stabilize", *arguments, "-o", strict, "--strict"), "2 frames have no time")
+    refused(
+        run("stabilize", *arguments, "-o", strict, "--strict", "--dry-run"), "2 frames have no time"
+    )
+    assert run("stabilize", *arguments, "-o", strict, "--strict", "--end", "0.2").returncode == 0
+
+
+@pytest.mark.parametrize("make", [damaged, cut_off])
+def test_strict_looks_at_the_frames_of_the_plan_alone(stem, tmp_path, make) -> None:
+    path, plan, output = make(stem, tmp_path), tmp_path / "a.npz", tmp_path / "a.mp4"
+    for end, code in (("0.2", 0), ("0.9", 2)):
+        made = run(
+            "plan", path, *files(stem)[1:], "--no-sync", "--save-plan", plan, "--end", end,
+            "--overwrite",
+        )  # fmt: skip
+        assert made.returncode == 0, made.stderr
+        done = run("stabilize", path, "--plan", plan, "-o", output, "--strict", "--overwrite")
+        assert done.returncode == code, done.stderr
+    assert "strict refuses to save the rest" in done.stderr
+
+
+def test_strict_refuses_known_damage_before_it_renders(stem, tmp_path) -> None:
+    info = probe(cut_off(stem, tmp_path))
+    log, camera = f"{stem}.csv", f"{stem}.camera.json"
+    options = {"camera": camera, "sync": ClockSync(delay=-0.25), "smoother": Unsmoothed()}
+    plan = plan_video(info, log, **options)
+    steps: list[int] = []
+    for refusing in (
+        lambda: render(info, plan, tmp_path / "a.mp4", strict=True, progress=note(steps)),
+        lambda: stabilize(
+            info, log, tmp_path / "a.mp4", strict=True, progress=note(steps), **options
+        ),
+    ):
+        with pytest.raises(StabilizerError, match="strict refuses to save the rest"):
+            refusing()
+    assert steps == []
+    rendered = render(info, plan, tmp_path / "a.mp4", progress=note(steps))
+    assert steps and rendered.lost
+
+
+def note(steps: list[int]) -> Callable[[int, int], None]:
+    return lambda done, total: steps.append(done)
+
+
+def test_a_planned_frame_that_does_not_come_is_lost_and_moves_no_other(stem, tmp_path) -> None:
+    """One is planned that no packet has, and one that no decoder gives."""
+    source = Path(f"{stem}.mp4")
+    with av.open(source) as container:
+        packets = [p for p in container.demux(video=0) if p.size]
+    content = bytearray(source.read_bytes())
+    hole = packets[12]  # a B-frame
+    content[hole.pos : hole.pos + hole.size] = bytes(hole.size)
+    (tmp_path / "clip.mp4").write_bytes(content)
+    info = probe(tmp_path / "clip.mp4")
+    between = int(info.frame_pts[[4, 5]].mean())
+    info = replace(info, frame_pts=np.insert(info.frame_pts, 5, between))
+    options = {"camera": f"{stem}.camera.json", "sync": ClockSync(delay=-0.25)}
+    plan = plan_video(info, f"{stem}.csv", smoother=Unsmoothed(), **options)
+    rendered = render(info, plan, tmp_path / "a.mp4")
+    assert rendered.lost == "some of it cannot be decoded: 19 of 21 frames were saved"
+    kept = [p for p in info.frame_pts.tolist() if p not in (between, hole.pts)]
+    expected = [float(p * info.time_base) for p in kept]
+    np.testing.assert_allclose(probe(tmp_path / "a.mp4").frame_times, expected, atol=1e-5)
