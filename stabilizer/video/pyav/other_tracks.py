@@ -1,5 +1,6 @@
 """Sound, subtitles and telemetry: packets copied unchanged from one file into another."""
 
+import io
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -7,21 +8,20 @@ from typing import Any
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.packet import Packet
 from av.stream import Discard, Stream
 
 from stabilizer.video.pyav.reading import codec_name, is_cover
+from stabilizer.video.pyav.sound import SoundEncoder
 from stabilizer.video.pyav.tags import true_tags
-
-_SOUND_CODECS = {"webm": "libopus"}
-_USUAL_SOUND = "aac"
-"""What sound is encoded as where the output cannot hold it as it is."""
 
 _HOLDS_NOTHING = "image2"
 _HOLD_DATA = ("mp4", "mov")
 _HOLDS_ATTACHMENTS = "matroska"
 _TIMECODE = "timecode"
-_RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 8_000)
-"""Hz that AAC knows."""
+_TOLD_LENGTH = "tta"
+"""A codec whose end is not decoded where the file is longer than its sound."""
+_SOME_SAMPLES = 4096  # bytes
 
 AnyPacket = Any  # av.packet.Packet, which cannot be subscripted at run time
 
@@ -32,7 +32,8 @@ class OtherTracks:
     def __init__(self, source: InputContainer, output: OutputContainer) -> None:
         self._source, self._output = source, output
         self._copies: dict[int, Stream] = {}
-        self._encoders: dict[int, _Encoder] = {}
+        self._encoders: dict[int, SoundEncoder] = {}
+        self._last_dts: dict[int, int] = {}
         self.left_out: list[str] = []
         """What the output cannot hold, in words."""
         self.encoded: list[str] = []
@@ -68,8 +69,9 @@ class OtherTracks:
             if self._add_copy(stream):
                 return
             if isinstance(stream, AudioStream) and stream.codec_context is not None:
-                self._encoders[stream.index] = _Encoder(stream, self._output)
-                self.encoded.append(f"{_described(stream)} as {self._encoders[stream.index].name}")
+                encoder = SoundEncoder(stream, self._output)
+                self._encoders[stream.index] = encoder
+                self.encoded.append(f"{_described(stream)} as {encoder.what}")
             else:
                 self.left_out.append(_described(stream))
 
@@ -80,10 +82,9 @@ class OtherTracks:
             return False
         if stream.type == "video" and not is_cover(stream):
             return False
-        try:
-            copy = self._output.add_stream_from_template(stream)
-        except ValueError:
+        if not _holds(self._output.format.name, stream):
             return False
+        copy = self._output.add_stream_from_template(stream)
         copy.metadata.update(true_tags(stream.metadata))
         if stream.type != "data":
             copy.disposition = stream.disposition
@@ -145,49 +146,35 @@ class OtherTracks:
             yield from encoder.encoded(packet, origin)
             return
         shift = round(origin / packet.time_base)
+        self._tell_duration(packet)
         packet.stream = self._copies[packet.stream_index]
         packet.pts = None if packet.pts is None else packet.pts - shift
         packet.dts = (packet.dts or 0) - shift
         yield packet.dts * packet.time_base, packet
 
+    def _tell_duration(self, packet: AnyPacket) -> None:
+        """Give sound without durations that of the packet before: MP4's end would cut the last."""
+        if packet.stream.type == "audio" and not packet.duration:
+            packet.duration = packet.dts - self._last_dts.get(packet.stream_index, packet.dts)
+        self._last_dts[packet.stream_index] = packet.dts
 
-class _Encoder:
-    """Sound that is decoded and encoded anew."""
 
-    def __init__(self, source: AudioStream, output: OutputContainer) -> None:
-        self.name = _SOUND_CODECS.get(output.format.name, _USUAL_SOUND)
-        told = source.codec_context.sample_rate
-        rate = told if self.name == _USUAL_SOUND and told in _RATES else 48_000
-        layout = source.codec_context.layout.name.replace("(side)", "")
-        self.damaged = False
-        self._stream: Any = output.add_stream(self.name, rate=rate, layout=layout)
-        self._stream.metadata.update(true_tags(source.metadata))
-        self._stream.disposition = source.disposition
-        taken = self._stream.codec_context.codec.audio_formats or []
-        self._resampler = av.AudioResampler(taken[0] if taken else "fltp", layout, rate)
-
-    def encoded(
-        self, packet: AnyPacket | None, origin: Fraction
-    ) -> Iterator[tuple[Fraction, AnyPacket]]:
-        """Yield what comes of a packet; of the end, of None, what is left."""
-        frames: list[Any] = [None]
-        if packet is not None:
-            try:
-                frames = list(packet.decode())
-            except av.FFmpegError:
-                frames, self.damaged = [], True
-            for frame in frames:
-                if frame.pts is not None:
-                    frame.pts -= round(origin / frame.time_base)
-        for frame in frames:
-            for even in self._resampler.resample(frame):
-                yield from self._packets(even)
-        if packet is None:
-            yield from self._packets(None)
-
-    def _packets(self, frame: Any) -> Iterator[tuple[Fraction, AnyPacket]]:
-        for made in self._stream.encode(frame):
-            yield (made.dts or 0) * made.time_base, made
+def _holds(container: str, stream: Stream) -> bool:
+    """Tell if a container takes a stream: some say so only when their head or end is written."""
+    if codec_name(stream) == _TOLD_LENGTH:
+        return False
+    trial = av.open(io.BytesIO(), "w", container)
+    try:
+        copy = trial.add_stream_from_template(stream)
+        if codec_name(stream).startswith("pcm"):  # whose layout of channels is judged at the end
+            packet = Packet(bytes(_SOME_SAMPLES))
+            packet.stream, packet.pts, packet.dts, packet.time_base = copy, 0, 0, Fraction(1, 1000)
+            trial.mux(packet)
+        trial.start_encoding()
+        trial.close()
+    except (ValueError, av.FFmpegError):
+        return False
+    return True
 
 
 def _described(stream: Stream) -> str:

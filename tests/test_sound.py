@@ -1,0 +1,105 @@
+"""Sound of every codec into every container: packet by packet, or encoded anew and said."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stabilizer.video import Encoding, VideoReader, VideoWriter, probe
+from tests.witness import ffmpeg, ffprobe
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("ffmpeg") is None, reason="ffmpeg, which makes and judges, is not installed"
+)
+
+PICTURES = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.4")
+H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+ENCODINGS = {".webm": Encoding("vp9", preset="ultrafast")}
+SUFFIXES = (".mp4", ".mov", ".mkv", ".webm")
+CODECS = (
+    *("aac", "ac3", "eac3", "dca", "truehd", "mlp", "flac", "alac", "wavpack"),
+    *("libmp3lame", "mp2", "libopus", "libvorbis", "libspeex", "tta", "wmav2", "adpcm_ms", "g722"),
+    *("pcm_s16le", "pcm_s24be", "pcm_f32le", "pcm_f64le", "pcm_u8", "pcm_alaw"),
+)
+KEPT = {
+    ".mp4": ("aac", "ac3", "eac3", "dca", "flac", "alac", "libmp3lame", "mp2", "libopus"),
+    ".mov": ("aac", "ac3", "eac3", "dca", "alac", "libmp3lame", "pcm_s16le", "pcm_s24be"),
+    ".mkv": (*CODECS[:13], "pcm_s16le", "pcm_s24be", "pcm_f32le", "pcm_u8"),
+    ".webm": ("libopus", "libvorbis"),
+}
+"""What containers are known to hold; they may hold more."""
+
+
+def copied(source: Path, target: Path) -> VideoWriter:
+    info = probe(source)
+    encoding = ENCODINGS.get(target.suffix, Encoding(preset="ultrafast"))
+    with (
+        VideoReader(source) as reader,
+        VideoWriter(target, info, encoding=encoding, tracks_from=source) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+    return writer
+
+
+def sounds(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ffprobe(path, "-select_streams", "a", "-show_streams")["streams"]
+    return found
+
+
+def packets(path: Path) -> bytes:
+    """Return what is in the packets of sound, one after the other."""
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a", "-c", "copy", "-f", "data"]
+    return subprocess.run([*command, "-"], capture_output=True, check=True).stdout
+
+
+def seconds_of_sound(path: Path) -> float:
+    """Return how long the sound is when it is played."""
+    command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a", "-f", "s16le"]
+    options = ["-ac", "1", "-ar", "48000", "-"]
+    return len(subprocess.run([*command, *options], capture_output=True, check=True).stdout) / 96e3
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_sound_is_the_same_or_encoded_anew_and_said(tmp_path: Path, codec: str) -> None:
+    source = tmp_path / "in.mkv"
+    sine = ("-f", "lavfi", "-i", "sine=d=0.4")
+    sound = ("-ar", "16000" if codec == "libspeex" else "48000", "-ac", "2", "-c:a", codec)
+    try:
+        ffmpeg(*PICTURES, *sine, *H264, *sound, "-strict", "-2", source)
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"this ffmpeg cannot make {codec}: {error.stderr}")
+    for suffix in SUFFIXES:
+        target = tmp_path / f"out{suffix}"
+        changed = copied(source, target).changed
+        (after,) = sounds(target)
+        if changed:
+            name = "opus" if suffix == ".webm" else "aac"
+            assert codec not in KEPT[suffix]
+            assert [c.split()[-1].removeprefix("lib") for c in changed] == [name], suffix
+            assert (after["codec_name"], after["channels"]) == (name, 2)
+        else:
+            assert packets(target) == packets(source), suffix
+        length = seconds_of_sound(source)
+        assert seconds_of_sound(target) == pytest.approx(length, abs=0.12)  # two frames of AAC
+
+
+@pytest.mark.parametrize(
+    ("layout", "suffix", "channels", "said"),
+    [
+        ("5.1(side)", ".webm", 6, "libopus"),
+        ("7.1", ".mp4", 8, "aac"),
+        ("2.1", ".webm", 2, "libopus stereo"),
+        ("2.1", ".mp4", 3, "aac"),
+    ],
+)
+def test_channels_are_kept_where_the_encoder_has_them(
+    tmp_path: Path, layout: str, suffix: str, channels: int, said: str
+) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    silence = ("-f", "lavfi", "-i", f"anullsrc=cl={layout}:d=0.4")
+    ffmpeg(*PICTURES, *silence, *H264, "-c:a", "wavpack", source)
+    assert copied(source, target).changed == [f"audio wavpack as {said}"]
+    assert [s["channels"] for s in sounds(target)] == [channels]
