@@ -1,5 +1,6 @@
 """Sound out: encoded anew where a container cannot hold it as it is, or made."""
 
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -23,11 +24,14 @@ _RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000
 _MOST_CHANNELS = 8  # of Opus, and of the layouts that AAC's decoders know
 _FRAME_SAMPLES = 1024  # of AAC
 
+_SMALLEST_HOLE = 0.01  # s that is filled with silence, so that what follows keeps its time
+_LONGEST_HOLE = 3600.0  # s
+
 AnyPacket = Any  # av.packet.Packet, which cannot be subscripted at run time
 
 
 class SoundEncoder:
-    """Sound that is decoded and encoded anew."""
+    """Sound that is decoded and encoded anew, with silence where some is missing."""
 
     def __init__(self, source: AudioStream, output: OutputContainer) -> None:
         codec = _CODECS.get(output.format.name, _USUAL_CODEC)
@@ -44,6 +48,7 @@ class SoundEncoder:
         self._stream.disposition = source.disposition
         self._form = f"sample_rates={rate}:sample_fmts={_sample_format(codec)}"
         self._form += f":channel_layouts={layout}"
+        self._end = math.inf  # s, of what came
         self._graph: Graph | None = None
         self._graph_takes: tuple[Any, ...] = ()
 
@@ -58,12 +63,23 @@ class SoundEncoder:
             except av.FFmpegError:
                 frames, self.damaged = [], True
         for frame in frames:
-            if frame is not None and frame.pts is not None:
-                frame.pts -= round(origin / frame.time_base)
+            if frame is not None and not self._placed(frame, origin):
+                continue
             for even in self._converted(frame):
                 yield from self._packets(even)
         if packet is None:
             yield from self._packets(None)
+
+    def _placed(self, frame: Any, origin: Fraction) -> bool:
+        """Move a frame to its time in the output; tell if that can be."""
+        if frame.pts is None:
+            return True
+        frame.pts -= round(origin / frame.time_base)
+        if frame.time > self._end + _LONGEST_HOLE:
+            self.damaged = True
+            return False
+        self._end = frame.time + frame.samples / frame.sample_rate
+        return True
 
     def _converted(self, frame: Any) -> Iterator[Any]:
         """Yield sound as the encoder wants it; of the end, of None, what is left."""
@@ -104,6 +120,7 @@ def _converter(frame: Any, form: str) -> Graph:
             f"sample_rate={frame.sample_rate}:sample_fmt={frame.format.name}"
             f":channel_layout={_told(layout.name, layout.nb_channels)}:time_base={frame.time_base}",
         ),
+        graph.add("aresample", f"async=1:min_hard_comp={_SMALLEST_HOLE}"),
         graph.add("aformat", form),
         graph.add("abuffersink"),
     ]
