@@ -18,7 +18,7 @@ Points = NDArray[np.float32]
 
 _WINDOW = 21  # px, the side of the Lucas-Kanade patch
 _PYRAMID_LEVELS = 4  # follows steps of up to about 80 px
-_LEVELS_BACK = 2  # the way back is known but for what the way there missed
+_LEVELS_BACK = 2  # the way back is known but for what a point moves otherwise than most
 _SMOOTHING = 0.7  # px: a box leaves detail that interpolation between pixels gets wrong
 
 MARGIN = _WINDOW // 2
@@ -63,13 +63,14 @@ def follow(
 ) -> tuple[Points, Bools]:
     """Find `points (N, 2)` px of one picture in the next: where they are, and which to believe.
 
-    These end within `max_round_trip` px of their start when tracked back from there, and lie at
-    least `MARGIN` px inside both pictures.
+    These come back to within `max_round_trip` px of their start when they are tracked back, from
+    where most points would be, and lie at least `MARGIN` px inside both pictures.
     """
     if not len(points):
         return points, np.zeros(0, dtype=bool)
     moved, followed = _follow(previous, current, points, points, _PYRAMID_LEVELS)
-    returned, followed_back = _follow(current, previous, moved, points, _LEVELS_BACK)
+    near = moved - np.median(moved - points, axis=0)
+    returned, followed_back = _follow(current, previous, moved, near, _LEVELS_BACK)
     round_trip = np.linalg.norm(returned - points, axis=-1)
     keep = followed & followed_back & (round_trip < max_round_trip)
     return moved, keep & _window_inside(points, current.shape) & _window_inside(

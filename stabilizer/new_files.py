@@ -102,14 +102,14 @@ def put_in_place(partial: Path, path: Path) -> None:
         os.replace(partial, path)
         return
     earlier = _beside(path, "earlier")
+    path.rename(earlier)
     try:
-        path.rename(earlier)
         partial.rename(path)
-    finally:
-        if path.exists():
-            remove(earlier)
-        else:
+    except BaseException:
+        if not path.exists():
             earlier.rename(path)
+        raise
+    remove(earlier)
 
 
 def remove(path: Path) -> None:

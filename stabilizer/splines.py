@@ -10,8 +10,8 @@ from gyro_data.checks import Floats
 def spline(x: Floats, y: Floats, at: Floats, *, degree: int = 3) -> Floats:
     """Return values (m, c) at `at` (m,) of the spline through `y` (n, c) at increasing `x` (n,).
 
-    Of odd degree, without knots at the first and last inner nodes ("not a knot"); of fewer nodes
-    than degree + 1 the polynomial through them. It is carried on beyond its ends. A B-spline (de
+    Of an odd degree, without knots at the first and last inner nodes ("not a knot"); of 1 up to
+    `degree` nodes the polynomial through them. It is carried on beyond its ends. A B-spline (de
     Boor, A Practical Guide to Splines, ch. X and XIII).
     """
     n = len(x)

@@ -74,6 +74,14 @@ def test_the_way_back_rejects_points_that_vanish() -> None:
     assert np.count_nonzero(checked > 1) < 0.2 * lost
 
 
+def test_of_unrelated_pictures_hardly_any_point_comes_back() -> None:
+    other = np.random.default_rng(1).permutation(START.ravel()).reshape(START.shape)
+    other = ndimage.gaussian_filter(other, 2.0)
+    points, _ = corners(START, least_slope=3.0)
+    assert len(points) > 100
+    assert follow(START, other, points, max_round_trip=0.35)[1].mean() < 0.05
+
+
 def test_ten_bits_give_the_same_tracks_as_their_eight_high_bits() -> None:
     later = picture(shift(10, 41))
     ten_bit = [((p.astype(np.uint16) << 2) | 3).astype(np.uint16) for p in (START, later)]

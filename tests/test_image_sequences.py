@@ -239,6 +239,13 @@ def test_a_png_stored_line_by_line_is_not_interlaced(tmp_path) -> None:
         np.testing.assert_array_equal(after, before)
 
 
+def test_a_folder_of_images_numbered_in_two_ways_is_refused(tmp_path) -> None:
+    for name in ("0001.png", "0002.png", "7.png"):
+        (tmp_path / name).touch()
+    with pytest.raises(StabilizerError, match=r"0001\.png beside images numbered as %d\.png"):
+        ImageSequence.of(tmp_path, Fraction(30))
+
+
 def test_a_folder_is_replaced_as_a_whole_or_not_at_all(tmp_path) -> None:
     source = made_images(tmp_path / "in" / "%d.png", n=3)
     target = tmp_path / "out" / "%02d.png"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 OneCamera = TypeVar("OneCamera", bound=CameraOptions)
 
-_RATE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,12})?|[0-9]{1,7}/[0-9]{1,7}")
+_RATE = re.compile(r"[0-9]{1,7}(\.[0-9]{1,12})?|[0-9]{1,7}/0*[1-9][0-9]{0,6}")
 _SLOWED = (24, 30)  # frames/s, and their multiples, that television slows down by 1000/1001
 _OTHER_NAMES = {"smoothness": ("time_constant",), "weights": ("axis_weights",)}
 """What smoothers call an option."""
@@ -51,10 +51,7 @@ def parsed_rate(text: str) -> float:
 
 def parsed_frame_rate(text: str) -> Fraction:
     """Return the frames per second that `text` is: of 29.97 the 30000/1001 that it is short for."""
-    try:
-        rate = Fraction(text) if _RATE.fullmatch(text) else Fraction(0)
-    except ZeroDivisionError:
-        rate = Fraction(0)
+    rate = Fraction(text) if _RATE.fullmatch(text) else Fraction(0)
     if not rate:
         raise ValueError(f"fps: expected a rate such as 30, 29.97 or 30000/1001, got {text!r}")
     whole = round(rate * Fraction(1001, 1000))

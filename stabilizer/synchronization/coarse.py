@@ -174,13 +174,12 @@ def band_passed(values: Floats, rate: float, band: tuple[float, float]) -> Float
     Q = (f² − f₁ f₂) / (f (f₂ − f₁)). Beyond its ends a signal goes on mirrored through them.
     """
     low, high = band[0], min(band[1], 0.45 * rate)
-    n = min(int(rate), len(values) - 1)
-    before, after = 2 * values[0] - values[n:0:-1], 2 * values[-1] - values[-2 : -n - 2 : -1]
-    padded = np.concatenate([before, values, after])
-    f = np.maximum(np.fft.rfftfreq(len(padded), 1 / rate), 1e-9)
+    level = values - np.linspace(values[0], values[-1], len(values))  # a line is not in the band
+    periodic = np.concatenate([level, -level[-2:0:-1]])
+    f = np.maximum(np.fft.rfftfreq(len(periodic), 1 / rate), 1e-9)
     gain = 1 / (1 + ((f**2 - low * high) / (f * (high - low))) ** 4)
-    spectrum = gain[:, None] * np.fft.rfft(padded, axis=0)
-    return np.asarray(np.fft.irfft(spectrum, len(padded), axis=0)[n : len(padded) - n])
+    spectrum = gain[:, None] * np.fft.rfft(periodic, axis=0)
+    return np.asarray(np.fft.irfft(spectrum, len(periodic), axis=0)[: len(values)])
 
 
 def on_grid(rates: PictureRates) -> tuple[Floats, Floats]:

@@ -17,8 +17,8 @@ from stabilizer.video.image_sequence import ImageSequence
 Plane = NDArray[np.uint8] | NDArray[np.uint16]
 Ticks = NDArray[np.int64]
 
-LARGEST_SQUARE = 12288
-"""px: of so many squared a picture that is read may have, as both eyes of a 12K camera have."""
+MOST_PIXELS = 12288**2
+"""A larger picture is refused; both eyes of a 12K camera have so many pixels."""
 
 _FEWEST_INTERVALS = 10
 _EVEN, _MOST = 0.2, 0.8  # of an interval; of all intervals

@@ -84,7 +84,8 @@ class ImageSequence:
             raise TypeError(f"rate: expected an exact Fraction, got {self.rate!r}")
         if not (0 < self.rate.numerator <= _LARGEST and self.rate.denominator <= _LARGEST):
             raise ValueError(
-                f"rate: expected a positive fraction of terms up to {_LARGEST}, got {self.rate}"
+                f"rate: expected a positive fraction of terms up to {_LARGEST}, such as "
+                f"30000/1001, got {self.rate}"
             )
 
     @classmethod
@@ -156,6 +157,14 @@ def _only_pattern(folder: Path) -> Path:
     ]
     if not patterns:
         raise StabilizerError(f"{folder}: is a folder without numbered images; name a video file")
+    for pattern, numbers in zip(patterns, digits.values(), strict=True):
+        held = [f"{pattern.before}{n}{pattern.after}" for n in numbers]
+        others = [name for name in held if pattern.number(name) is None]
+        if others:
+            raise StabilizerError(
+                f"{folder}: holds {min(others)} beside images numbered as {pattern}; name one "
+                "pattern"
+            )
     if len(patterns) > 1:
         names = ", ".join(sorted(map(str, patterns)))
         raise StabilizerError(f"{folder}: holds {names}; name one, as {folder / str(patterns[0])}")

@@ -18,7 +18,8 @@ def in_order(pts: Ticks) -> Bools:
 
     In a sound stream, no time of more than 64 packets before is later, and none of more than 64
     packets after is earlier. Where that is not so, the longest increasing subsequence is trusted,
-    and of the others what lies between its times there.
+    and of the others what lies between its times there. A wrong time at which 64 packets from the
+    first or the last could be shown is not noticed.
     """
     apart = _REORDERED
     latest = np.maximum.accumulate(pts)[:-apart]

@@ -155,7 +155,8 @@ class OtherTracks:
     def _tell_duration(self, packet: AnyPacket) -> None:
         """Give sound without durations that of the packet before: MP4's end would cut the last."""
         if packet.stream.type == "audio" and not packet.duration:
-            packet.duration = packet.dts - self._last_dts.get(packet.stream_index, packet.dts)
+            before = self._last_dts.get(packet.stream_index, packet.dts)
+            packet.duration = max(0, packet.dts - before)
         self._last_dts[packet.stream_index] = packet.dts
 
 

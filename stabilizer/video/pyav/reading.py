@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import (
-    LARGEST_SQUARE,
+    MOST_PIXELS,
     PIXEL_FORMATS,
     Chapter,
     Frame,
@@ -35,7 +35,7 @@ from stabilizer.video.pyav.picture_facts import chroma_offset, hdr10
 from stabilizer.video.pyav.planes import plane_views
 from stabilizer.video.pyav.scanning import (
     IMAGES,
-    LARGEST_TEXT,
+    MOST_PIXELS_TEXT,
     no_times,
     packets_of,
     scan,
@@ -58,7 +58,7 @@ COLOUR = {
 }
 """Our names of the colour tags and PyAV's."""
 _FULL_RANGE = 2
-_LIMITS = {"max_pixels": str(LARGEST_SQUARE**2)}
+_LIMITS = {"max_pixels": str(MOST_PIXELS)}
 """Options of decoders, which refuse larger pictures before they take memory for them."""
 _STEPS_BACK = (0.0, 2.0, 10.0, 60.0, math.inf)
 """s before the start where a keyframe is looked for: containers seek by time of decoding, which may
@@ -183,11 +183,13 @@ class VideoReader:
 
     def _timed(self) -> Iterator[tuple[int, VideoFrame]]:
         """Yield the frames that can be decoded and have a time, in the codec's order."""
-        context, last = self._stream.codec_context, -math.inf
+        context = self._stream.codec_context
+        last: float = -math.inf
         for packet in packets_of(self._container, self._stream):
-            if packet is not None and packet.pts is not None:
-                self._reordered |= packet.pts < last
-                last = packet.pts
+            told = None if packet is None else packet.pts
+            if told is not None and told in self._known:
+                self._reordered |= told < last
+                last = told
             pictures = []
             with suppress(av.FFmpegError):
                 pictures = context.decode(None) if packet is None else packet.decode()
@@ -259,10 +261,10 @@ def _video_stream(container: InputContainer, path: str) -> VideoStream:
         raise StabilizerError(
             f"{path}: its video is of a codec that is not known here; is the file complete?"
         )
-    if stream.width * stream.height > LARGEST_SQUARE**2:
+    if stream.width * stream.height > MOST_PIXELS:
         raise StabilizerError(
             f"{path}: its pictures have {stream.width}x{stream.height} pixels, more than "
-            f"{LARGEST_TEXT}; if the file is not damaged, make it smaller first, e.g. with "
+            f"{MOST_PIXELS_TEXT}; if the file is not damaged, make it smaller first, e.g. with "
             "ffmpeg -vf scale"
         )
     stream.thread_type = ThreadType.AUTO

@@ -16,10 +16,10 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
-from stabilizer.video.base import LARGEST_SQUARE, Ticks, seconds
+from stabilizer.video.base import MOST_PIXELS, Ticks, seconds
 from stabilizer.video.pyav.frame_order import in_order
 
-LARGEST_TEXT = f"{LARGEST_SQUARE}x{LARGEST_SQUARE} pixels"
+MOST_PIXELS_TEXT = f"{math.isqrt(MOST_PIXELS)}x{math.isqrt(MOST_PIXELS)} pixels"
 """How large a picture may be."""
 IMAGES = "image2"
 """FFmpeg's demuxer of files that are one frame each, of which each tick has one."""
@@ -63,15 +63,15 @@ def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
     if first is None:
         if not stream.width:
             raise StabilizerError(
-                f"{path}: its pictures have no size, or one over {LARGEST_TEXT}; is the file "
+                f"{path}: its pictures have no size, or one over {MOST_PIXELS_TEXT}; is the file "
                 "complete?"
             )
         raise StabilizerError(f"{path}: holds no frame that can be decoded; is the file complete?")
     known, untimed = _timed(told)
     begin = first.pts if first.pts is not None and first.pts in known else -math.inf
-    shown = known[known >= begin]
+    shown, untimed = known[known >= begin], untimed[untimed >= begin]
     once = np.unique(shown)
-    if 2 * len(shown) <= len(shown) + len(untimed):
+    if len(shown) <= len(untimed):
         raise StabilizerError(no_times(path))
     stated = _stated_frames(container, stream)
     if n_packets < stated:
@@ -80,7 +80,7 @@ def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
     last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
     if not damage and t[-1] + last < _stated_end(container, stream):
         damage = "it ends before it says"
-    return Scan(once, first, len(shown) - len(once), untimed[untimed >= begin], damage)
+    return Scan(once, first, len(shown) - len(once), untimed, damage)
 
 
 def packets_of(
