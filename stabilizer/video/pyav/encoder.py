@@ -19,8 +19,17 @@ from stabilizer.video.pyav.formats import nearest, traits
 from stabilizer.video.pyav.picture_facts import chroma_place
 from stabilizer.video.pyav.reading import COLOUR
 
-_CHROMA_PLACES = ("left", "center", "topleft", "top", "bottomleft", "bottom")
-"""In the order of ITU-T H.273's code points."""
+_BY_MATROSKA = ("left", "center", "topleft", "top")
+"""Where it can say that chroma sits."""
+_TELL_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "libx264": (*_BY_MATROSKA, "bottomleft", "bottom"),
+        "libx265": (*_BY_MATROSKA, "bottomleft", "bottom"),
+        "libsvtav1": ("left", "topleft"),
+        "libvpx-vp9": ("left", "topleft"),  # in the head of MP4
+    }
+)
+"""Where encoders can say that chroma sits; where nothing is said, it is to the left."""
 _EVEN_SIZES = ("libx264", "libx265", "libsvtav1")
 """Encoders that want whole groups of the luma samples that share a chroma sample."""
 _HELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -81,18 +90,34 @@ def found_encoder(name: str) -> Codec:
 def encoder_options(encoding: Encoding, name: str, info: VideoInfo) -> dict[str, str]:
     """Return the options of an encoder, with what it is to tell of the pictures of a video."""
     options = encoding.options(name)
-    tell = _TELLING.get(name)
-    if tell is None:
+    place = _place(info, info.pixel_format)
+    if place:
+        options = {**options, "chroma_sample_location": place}
+    if name not in _TELLING:
         return options
-    key, told = tell
+    key, told = _TELLING[name]
     words = [options[key]] if key in options else []
     words += told(info)
     return {**options, key: ":".join(words)} if words else options
 
 
-def tells_hdr10(name: str) -> bool:
-    """Whether an encoder writes HDR metadata into its stream."""
-    return name in _TELLING
+def untold(info: VideoInfo, name: str, stored: str, container: str) -> list[str]:
+    """Return in words what neither encoder nor container tell of pictures in a stored format."""
+    lost = ["alpha channel"] if traits(info.stored_format or info.pixel_format).alpha else []
+    place, told = _place(info, stored), _TELL_PLACES.get(name, ("left",))
+    if container in ("matroska", "webm"):
+        told += _BY_MATROSKA
+    if place and place not in told:
+        lost.append(f"chroma siting {place}")
+    if info.hdr10 is not None and name not in _TELLING:
+        lost.append("HDR metadata")
+    return lost
+
+
+def _place(info: VideoInfo, stored: str) -> str:
+    """Return where chroma sits, "" unless both axes are halved in the video and as stored."""
+    halved = all(traits(name).subsampling_xy == (2, 2) for name in (info.pixel_format, stored))
+    return chroma_place(info.chroma_offset_xy) if halved else ""
 
 
 def open_encoder(context: VideoCodecContext, encoding: Encoding, info: VideoInfo) -> None:
@@ -147,15 +172,7 @@ def _sei_words(info: VideoInfo, *, display: str, light: str) -> list[str]:
     words = [f"{display}={_display(hdr)}"] if _display(hdr) else []
     if hdr.light_level is not None:
         words.append(f"{light}={hdr.light_level[0]},{hdr.light_level[1]}")
-    return words + _chroma_words(info)
-
-
-def _chroma_words(info: VideoInfo) -> list[str]:
-    """Return where chroma sits, if not to the left as where nothing is said."""
-    if traits(info.pixel_format).subsampling_xy != (2, 2):
-        return []
-    place = _CHROMA_PLACES.index(chroma_place(info.chroma_offset_xy))
-    return [f"chromaloc={place}"] if place else []
+    return words
 
 
 def _display(hdr: Hdr10) -> str:
@@ -177,9 +194,6 @@ def _av1_words(info: VideoInfo) -> list[str]:
         words.append(f"mastering-display=G{green}B{blue}R{red}WP{white}L({most:.4f},{least:.4f})")
     if hdr.light_level is not None:
         words.append(f"content-light={hdr.light_level[0]},{hdr.light_level[1]}")
-    if traits(info.pixel_format).subsampling_xy == (2, 2):
-        place = chroma_place(info.chroma_offset_xy)
-        words += [f"chroma-sample-position={place}"] if place in ("left", "topleft") else []
     return words
 
 
@@ -190,4 +204,4 @@ _TELLING: Mapping[str, tuple[str, Callable[[VideoInfo], list[str]]]] = MappingPr
         "libsvtav1": ("svtav1-params", _av1_words),
     }
 )
-"""Encoders that write into their stream where chroma sits and how the pictures were mastered."""
+"""Encoders that write into their stream how the pictures were mastered."""

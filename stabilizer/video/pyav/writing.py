@@ -1,7 +1,7 @@
 """A file out: frames encoded with their own ticks, other tracks copied as they are."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -31,7 +31,7 @@ from stabilizer.video.pyav.encoder import (
     chosen_encoder,
     encoder_options,
     open_encoder,
-    tells_hdr10,
+    untold,
 )
 from stabilizer.video.pyav.images import images_leave_out
 from stabilizer.video.pyav.marks import chapters_between, later
@@ -43,7 +43,7 @@ from stabilizer.video.pyav.reading import (
     errors_about,
     opened,
 )
-from stabilizer.video.pyav.tags import tag, true_tags
+from stabilizer.video.pyav.tags import lost_tags, tag, true_tags
 
 _IMAGES = "image2"
 _MUXERS = {
@@ -190,7 +190,8 @@ class VideoWriter:
 
     def _open(self) -> OutputContainer:
         muxer = self._muxer
-        options = _mp4_options(self.info.time_base) if muxer in ("mp4", "mov") else {}
+        tags = true_tags(self.info.metadata)
+        options = _mp4_options(self.info.time_base, tags) if muxer in ("mp4", "mov") else {}
         name = str(self._partial)
         if muxer == _IMAGES:
             self._partial.mkdir()
@@ -198,7 +199,7 @@ class VideoWriter:
         container: OutputContainer = av.open(
             name, "w", muxer, container_options=options, **LENIENT_TAGS
         )
-        container.metadata.update(true_tags(self.info.metadata))
+        container.metadata.update(tags)
         return container
 
     def _add_video(self) -> VideoStream:
@@ -231,8 +232,7 @@ class VideoWriter:
         silent = context.codec.canonical_name not in _TELL_PIXEL_SHAPE
         if info.sample_aspect_ratio != 1 and silent and self._muxer in ("matroska", "webm"):
             self.left_out.append(f"pixels' shape {info.sample_aspect_ratio}")
-        if info.hdr10 is not None and not tells_hdr10(name):
-            self.left_out.append("HDR metadata")
+        self.left_out += untold(info, name, stored, self._muxer)
         return stream
 
     def _copied(self, frame: Frame) -> VideoFrame:
@@ -298,10 +298,21 @@ class VideoWriter:
             raise StabilizerError(
                 f"{self.tracks_from}: its other tracks are damaged; strict refuses to save the rest"
             )
+        told = [self._container.metadata, *(dict(s.metadata) for s in self._container.streams)]
         self._container.close()
         if self._muxer == _IMAGES:
             self._check()  # a folder may have got other files meanwhile
+        else:
+            self._compare_tags(told)
         put_in_place(self._partial, self._target)
+
+    def _compare_tags(self, told: Iterable[Mapping[str, str]]) -> None:
+        """Find out what the muxer did not write of the tags of the file and its tracks."""
+        with opened(self._partial) as written:
+            found = [written.metadata, *(dict(s.metadata) for s in written.streams)]
+        lost = lost_tags(told, found)
+        if lost:
+            self.left_out.append(f"tags {', '.join(lost)}")
 
     def _discard(self) -> None:
         """Remove and close what was not finished; in this order it is not completed in vain."""
@@ -310,10 +321,12 @@ class VideoWriter:
             self._container.close()
 
 
-def _mp4_options(time_base: Fraction) -> dict[str, str]:
-    """Return options that put the index first and keep the streams' starts exact.
+def _mp4_options(time_base: Fraction, tags: Iterable[str]) -> dict[str, str]:
+    """Return options that put the index first and keep the streams' starts and phones' tags.
 
-    A start other than 0 is stored in ticks of the movie, by default 1 ms.
+    A start other than 0 is stored in ticks of the movie, by default 1 ms. Tags such as
+    "com.apple.quicktime.model" have a place of their own, which then holds all others too.
     """
     timescale = math.lcm(time_base.denominator, 48_000)
-    return {"movflags": "+faststart", "movie_timescale": str(min(timescale, 2**31 - 1))}
+    by_key = "+use_metadata_tags" if any(key.lower().startswith("com.") for key in tags) else ""
+    return {"movflags": f"+faststart{by_key}", "movie_timescale": str(min(timescale, 2**31 - 1))}
