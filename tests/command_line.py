@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
@@ -70,3 +71,8 @@ def made_clip(stem: Path, *options: object) -> Path:
 def files(stem: Path) -> list[str]:
     """Return the arguments that name the clip's video, log and camera."""
     return [f"{stem}.mp4", f"{stem}.csv", "--camera", f"{stem}.camera.json"]
+
+
+def interruptible() -> None:
+    """Let a new process heed Ctrl-C, which tests that run in the background may have to ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

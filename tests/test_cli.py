@@ -10,7 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.command_line import ENVIRONMENT, STABILIZER, files, made_clip, refused, run, run_alone
+from tests.command_line import (
+    ENVIRONMENT,
+    STABILIZER,
+    files,
+    interruptible,
+    made_clip,
+    refused,
+    run,
+    run_alone,
+)
 
 
 @pytest.fixture(scope="module")
@@ -204,9 +213,6 @@ def test_an_interrupted_run_leaves_what_was_there(stem, tmp_path, how) -> None:
         *STABILIZER, "stabilize", *files(stem), "-o", str(output), "--delay=-0.25", "--overwrite",
         *slow,
     ]  # fmt: skip
-
-    def interruptible() -> None:  # tests that run in the background may have to ignore SIGINT
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     process = subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, preexec_fn=interruptible

@@ -22,7 +22,16 @@ from stabilizer.smoothing import SMOOTHERS
 from stabilizer.sync import ClockSync
 from stabilizer.video import Encoding, ImageSequence, VideoInfo, VideoReader, VideoWriter, probe
 from stabilizer.video.image_sequence import ImagePattern
-from tests.command_line import ENVIRONMENT, STABILIZER, Done, files, made_clip, refused, run
+from tests.command_line import (
+    ENVIRONMENT,
+    STABILIZER,
+    Done,
+    files,
+    interruptible,
+    made_clip,
+    refused,
+    run,
+)
 from tests.test_kills import NO_PROCESS
 from tests.witness import ffmpeg, ffprobe
 
@@ -477,7 +486,11 @@ def test_a_killed_run_leaves_the_earlier_images(tmp_path, sent) -> None:
     Path(str(target) % 1).write_bytes(b"earlier")
     call = ["stabilize", source, log, "-o", target, *STILL, "--fps", 90, "--overwrite"]
     process = subprocess.Popen(
-        [*STABILIZER, *map(str, call)], env=ENVIRONMENT, stderr=subprocess.DEVNULL, stdout=-3
+        [*STABILIZER, *map(str, call)],
+        env=ENVIRONMENT,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        preexec_fn=interruptible,
     )
     while not list(tmp_path.glob("out.partial-*/5.png")):
         assert process.poll() is None
