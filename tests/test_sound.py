@@ -123,6 +123,18 @@ def test_sound_after_a_hole_keeps_its_time(tmp_path: Path, codec: str, suffix: s
     assert found == pytest.approx(wanted, abs=1e-3)
 
 
+@pytest.mark.parametrize("codec", ["pcm_s16le", "pcm_s24le", "pcm_f32le", "pcm_u8", "pcm_alaw"])
+def test_pcm_after_a_hole_keeps_its_time_in_quicktime(tmp_path: Path, codec: str) -> None:
+    """QuickTime has no times for samples of PCM, which is copied."""
+    whole, source, target = (tmp_path / name for name in ("all.mkv", "in.nut", "out.mov"))
+    with_click(whole, codec)
+    moved(whole, source, lambda t: None if 0.5 <= t < 2.75 else t)
+    assert copied(source, target).changed == []
+    assert loudest(target) == pytest.approx(loudest(whole), abs=2e-3)
+    hole = played(target)[48_000 : int(2.7 * 48_000)]
+    assert np.abs(hole.astype(int)).max() <= 8  # the least that A-law knows
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".webm"])
 def test_sound_that_begins_late_begins_as_late_encoded_anew(tmp_path: Path, suffix: str) -> None:
     whole, source, target = (tmp_path / name for name in ("all.mkv", "in.mkv", f"out{suffix}"))
