@@ -11,6 +11,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
+from stabilizer.video.pyav.pcm import PcmHoles
 from stabilizer.video.pyav.reading import codec_name, is_cover
 from stabilizer.video.pyav.sound import SoundEncoder
 from stabilizer.video.pyav.tags import true_tags
@@ -18,6 +19,9 @@ from stabilizer.video.pyav.tags import true_tags
 _HOLDS_NOTHING = "image2"
 _HOLD_DATA = ("mp4", "mov")
 _HOLDS_ATTACHMENTS = "matroska"
+_PCM = "pcm_"
+_PLAY_ON = ("mp4", "mov")
+"""What plays samples of PCM one after the other, whatever their times."""
 _TIMECODE = "timecode"
 _TOLD_LENGTH = "tta"
 """A codec whose end is not decoded where the file is longer than its sound."""
@@ -33,6 +37,7 @@ class OtherTracks:
         self._source, self._output = source, output
         self._copies: dict[int, Stream] = {}
         self._encoders: dict[int, SoundEncoder] = {}
+        self._holes: dict[int, PcmHoles] = {}
         self._last_dts: dict[int, int] = {}
         self.left_out: list[str] = []
         """What the output cannot hold, in words."""
@@ -89,6 +94,9 @@ class OtherTracks:
         if stream.type != "data":
             copy.disposition = stream.disposition
         self._copies[stream.index] = copy
+        plays_on = self._output.format.name in _PLAY_ON and codec_name(stream).startswith(_PCM)
+        if plays_on and isinstance(stream, AudioStream):
+            self._holes[stream.index] = PcmHoles(stream)
         return True
 
     def _tells_elsewhere(self, stream: Stream) -> bool:
@@ -145,12 +153,15 @@ class OtherTracks:
         if encoder is not None:
             yield from encoder.encoded(packet, origin)
             return
-        shift = round(origin / packet.time_base)
         self._tell_duration(packet)
-        packet.stream = self._copies[packet.stream_index]
-        packet.pts = None if packet.pts is None else packet.pts - shift
-        packet.dts = (packet.dts or 0) - shift
-        yield packet.dts * packet.time_base, packet
+        index = packet.stream_index
+        silence = self._holes[index].before(packet) if index in self._holes else ()
+        for part in (*silence, packet):
+            shift = round(origin / part.time_base)
+            part.stream = self._copies[index]
+            part.pts = None if part.pts is None else part.pts - shift
+            part.dts = (part.dts or 0) - shift
+            yield part.dts * part.time_base, part
 
     def _tell_duration(self, packet: AnyPacket) -> None:
         """Give sound without durations that of the packet before: MP4's end would cut the last."""
@@ -167,7 +178,7 @@ def _holds(container: str, stream: Stream) -> bool:
     trial = av.open(io.BytesIO(), "w", container)
     try:
         copy = trial.add_stream_from_template(stream)
-        if codec_name(stream).startswith("pcm"):  # whose layout of channels is judged at the end
+        if codec_name(stream).startswith(_PCM):  # whose layout of channels is judged at the end
             packet = Packet(bytes(_SOME_SAMPLES))
             packet.stream, packet.pts, packet.dts, packet.time_base = copy, 0, 0, Fraction(1, 1000)
             trial.mux(packet)

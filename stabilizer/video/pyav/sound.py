@@ -24,8 +24,8 @@ _RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000
 _MOST_CHANNELS = 8  # of Opus, and of the layouts that AAC's decoders know
 _FRAME_SAMPLES = 1024  # of AAC
 
-_SMALLEST_HOLE = 0.01  # s that is filled with silence, so that what follows keeps its time
-_LONGEST_HOLE = 3600.0  # s
+SMALLEST_HOLE = 0.01  # s that is filled with silence, so that what follows keeps its time
+LONGEST_HOLE = 3600.0  # s
 
 AnyPacket = Any  # av.packet.Packet, which cannot be subscripted at run time
 
@@ -75,7 +75,7 @@ class SoundEncoder:
         if frame.pts is None:
             return True
         frame.pts -= round(origin / frame.time_base)
-        if frame.time > self._end + _LONGEST_HOLE:
+        if frame.time > self._end + LONGEST_HOLE:
             self.damaged = True
             return False
         self._end = frame.time + frame.samples / frame.sample_rate
@@ -120,7 +120,7 @@ def _converter(frame: Any, form: str) -> Graph:
             f"sample_rate={frame.sample_rate}:sample_fmt={frame.format.name}"
             f":channel_layout={_told(layout.name, layout.nb_channels)}:time_base={frame.time_base}",
         ),
-        graph.add("aresample", f"async=1:min_hard_comp={_SMALLEST_HOLE}"),
+        graph.add("aresample", f"async=1:min_hard_comp={SMALLEST_HOLE}"),
         graph.add("aformat", form),
         graph.add("abuffersink"),
     ]
