@@ -1,5 +1,6 @@
 """Nothing of a file is lost beside its pictures: other tracks, chapters, timecode, HDR metadata."""
 
+import re
 import shutil
 import subprocess
 from fractions import Fraction
@@ -196,6 +197,73 @@ def test_an_alpha_channel_is_said_to_be_left_out(tmp_path: Path) -> None:
         assert writer.left_out == lost
 
 
+@pytest.mark.parametrize("suffix", [".webm", ".mp4"])
+def test_an_alpha_channel_beside_the_pictures_is_left_out_too(tmp_path: Path, suffix: str) -> None:
+    """VP9 has it as a second stream, which is told by a tag."""
+    source, target = tmp_path / "in.webm", tmp_path / f"out{suffix}"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.2", "-vf", "format=yuva420p"),
+        *("-c:v", "libvpx-vp9", "-auto-alt-ref", 0, source),
+    )
+    assert "alpha_mode" in stream_tags(source)
+    writer = copied(source, target, encoding=Encoding("vp9", preset="ultrafast"))
+    assert writer.left_out == ["alpha channel"]
+    assert "alpha_mode" not in stream_tags(target)
+
+
+def stream_tags(path: Path) -> set[str]:
+    return {key.lower() for key in ffprobe(path, "-show_streams")["streams"][0]["tags"]}
+
+
+def test_dynamic_hdr_metadata_is_said_to_be_left_out(tmp_path: Path) -> None:
+    raw, source = tmp_path / "in.hevc", tmp_path / "in.mp4"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=0.2", "-pix_fmt", "yuv420p10le"),
+        *("-c:v", "libx265", "-x265-params", "log-level=error:keyint=1", raw),
+    )
+    raw.write_bytes(with_hdr10_plus(raw.read_bytes()))
+    ffmpeg("-r", 25, "-i", raw, "-c", "copy", source)
+    assert "HDR Dynamic Metadata SMPTE2094-40 (HDR10+)" in side_data(source)
+    writer = copied(source, tmp_path / "out.mp4", encoding=Encoding("libx265", preset="ultrafast"))
+    assert writer.left_out == ["HDR10+ metadata"]
+
+
+def with_hdr10_plus(annex_b: bytes) -> bytes:
+    """Return HEVC with an SEI message by SMPTE ST 2094-40 before each picture, all of it a key."""
+    bits = f"{1:08b}{1:02b}{400:027b}0" + f"{1000:017b}" * 4 + f"{0:04b}{10:010b}000"
+    fields = int(bits.ljust(-(-len(bits) // 8) * 8, "0"), 2).to_bytes(-(-len(bits) // 8), "big")
+    message = bytes.fromhex("b5003c000104") + fields
+    escaped = re.sub(
+        rb"\x00\x00(?=[\x00-\x03])", b"\0\0\3", bytes([4, len(message)]) + message + b"\x80"
+    )
+    sei = b"\0\0\0\1\x4e\1" + escaped
+    return re.sub(rb"\x00?\x00\x00\x01[\x26\x28]\x01", lambda found: sei + found[0], annex_b)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lost"), [(".mkv", ".mkv", []), (".mkv", ".mp4", ["3D layout"])]
+)
+def test_the_layout_of_3d_pictures_is_kept_or_said_to_be_left_out(
+    tmp_path: Path, before: str, after: str, lost: list[str]
+) -> None:
+    source, target = tmp_path / f"in{before}", tmp_path / f"out{after}"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.2", "-c:v", "libx264"),
+        *("-pix_fmt", "yuv420p", "-metadata:s:v", "stereo_mode=left_right", source),
+    )
+    assert "Stereo 3D" in side_data(source)
+    writer = copied(source, target)
+    assert [what for what in writer.left_out if not what.startswith("tags")] == lost
+    assert ("Stereo 3D" in side_data(target)) == (not lost)
+
+
+def side_data(path: Path) -> set[str]:
+    """Return what the stream and its first frame carry."""
+    told = ffprobe(path, "-show_streams", "-show_frames", "-read_intervals", "%+#1")
+    entries = [s for part in ("streams", "frames") for s in told[part][0].get("side_data_list", [])]
+    return {entry["side_data_type"] for entry in entries}
+
+
 @pytest.mark.parametrize("place", ["left", "center", "topleft", "top", "bottomleft"])
 @pytest.mark.parametrize(
     ("codec", "suffix"),
@@ -224,6 +292,24 @@ def test_chroma_siting_is_kept_or_said_to_be_left_out(
         assert byte == {"left": 0, "topleft": 1}[place]
     else:
         assert writer.left_out == ([] if told == place else [f"chroma siting {place}"])
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"), [("ffv1", ".mkv"), ("libx264", ".mp4"), ("vp9", ".mp4"), ("av1", ".mp4")]
+)
+def test_pictures_that_do_not_say_where_chroma_sits_are_not_said_to_lose_it(
+    tmp_path: Path, codec: str, suffix: str
+) -> None:
+    """Where nothing is said, it is taken to be to the left."""
+    source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x64:r=25:d=0.1", "-pix_fmt", "yuv420p"),
+        *("-c:v", "ffv1", source),
+    )
+    assert ffprobe(source, "-show_streams")["streams"][0].get("chroma_location") is None
+    assert copied(source, target, encoding=Encoding(codec, preset="ultrafast")).left_out == []
+    told = ffprobe(target, "-show_streams")["streams"][0].get("chroma_location", "left")
+    assert told == "left"
 
 
 def subsampling_of_vp9(path: Path) -> set[int]:

@@ -145,6 +145,8 @@ class VideoInfo:
     """The video stream's own: "language", "timecode", …"""
     chapters: tuple[Chapter, ...] = ()
     hdr10: Hdr10 | None = None
+    side_data: tuple[str, ...] = ()
+    """What else pictures carry, in words: "closed captions", "HDR10+ metadata", …"""
     stored_format: str = ""
     """FFmpeg's name of the file's own pixel format, where frames are read as another one."""
     repeated: int = 0

@@ -16,8 +16,9 @@ from stabilizer.video.base import Hdr10, VideoInfo
 from stabilizer.video.encoding import HARDWARE, IMAGES, Encoding
 from stabilizer.video.pyav.conversion import stored_colour
 from stabilizer.video.pyav.formats import nearest, traits
-from stabilizer.video.pyav.picture_facts import chroma_place
+from stabilizer.video.pyav.picture_facts import STEREO, chroma_place
 from stabilizer.video.pyav.reading import COLOUR
+from stabilizer.video.pyav.tags import tag
 
 _BY_MATROSKA = ("left", "center", "topleft", "top")
 """Where it can say that chroma sits."""
@@ -103,7 +104,9 @@ def encoder_options(encoding: Encoding, name: str, info: VideoInfo) -> dict[str,
 
 def untold(info: VideoInfo, name: str, stored: str, container: str) -> list[str]:
     """Return in words what neither encoder nor container tell of pictures in a stored format."""
-    lost = ["alpha channel"] if traits(info.stored_format or info.pixel_format).alpha else []
+    beside = tag("alpha_mode", info.stream_metadata) == "1"  # a stream of its own in VP8 and VP9
+    alpha = beside or traits(info.stored_format or info.pixel_format).alpha
+    lost = ["alpha channel"] if alpha else []
     place, told = _place(info, stored), _TELL_PLACES.get(name, ("left",))
     if container in ("matroska", "webm"):
         told += _BY_MATROSKA
@@ -111,7 +114,8 @@ def untold(info: VideoInfo, name: str, stored: str, container: str) -> list[str]
         lost.append(f"chroma siting {place}")
     if info.hdr10 is not None and name not in _TELLING:
         lost.append("HDR metadata")
-    return lost
+    in_matroska = container in ("matroska", "webm") and tag("stereo_mode", info.stream_metadata)
+    return lost + [what for what in info.side_data if what != STEREO or not in_matroska]
 
 
 def _place(info: VideoInfo, stored: str) -> str:
@@ -125,8 +129,8 @@ def open_encoder(context: VideoCodecContext, encoding: Encoding, info: VideoInfo
     context.pix_fmt = _accepted_format(context.codec, encoding, info)
     context.sample_aspect_ratio = info.sample_aspect_ratio
     context.thread_type = ThreadType.AUTO  # PyAV's default would slice x264's pictures
-    for name, tag in stored_colour(info, context.pix_fmt, context.codec.name).items():
-        setattr(context, COLOUR[name], tag)
+    for name, code_point in stored_colour(info, context.pix_fmt, context.codec.name).items():
+        setattr(context, COLOUR[name], code_point)
     os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells much more than errors otherwise
     try:
         context.open()

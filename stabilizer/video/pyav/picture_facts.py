@@ -2,13 +2,17 @@
 
 import struct
 from collections.abc import Mapping
+from contextlib import suppress
+from io import BytesIO
 from types import MappingProxyType
 from typing import Any
 
+import av
 import numpy as np
 from av.filter import Graph
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 
 from stabilizer.video.base import PIXEL_FORMATS, Hdr10, PixelFormat
 from stabilizer.video.pyav.formats import native_format
@@ -26,12 +30,32 @@ _PLACES: Mapping[tuple[float, float], str] = MappingProxyType(
 )
 """Where chroma sample (0, 0) sits in luma px where both axes are halved, and FFmpeg's names."""
 
+_CHROMA_SITING_HORZ = b"\x55\xb7\x81"  # of one byte, in Matroska
+STEREO = "3D layout"
+
 _REACH = 6  # px: farther a converter does not spread a sample
+_NEW_KINDS = 16  # of side data that a newer FFmpeg may have
 _ENOUGH = 32  # px: of a corner so large, its middle tells where chroma sits
 
 
-def chroma_offset(picture: VideoFrame) -> tuple[float, float]:
-    """Return where chroma sample (0, 0) sits in luma px, as the stream or else its codec says.
+_BESIDE: Mapping[Type, str] = MappingProxyType(
+    {
+        Type.A53_CC: "closed captions",
+        Type.STEREO3D: STEREO,
+        Type.SPHERICAL: "spherical projection",
+        Type.ICC_PROFILE: "ICC profile",
+        Type.DYNAMIC_HDR_PLUS: "HDR10+ metadata",
+        Type.DYNAMIC_HDR_VIVID: "HDR Vivid metadata",
+        Type.DOVI_RPU_BUFFER: "Dolby Vision metadata",
+        Type.DOVI_METADATA: "Dolby Vision metadata",
+        Type.AMBIENT_VIEWING_ENVIRONMENT: "ambient viewing environment",
+    }
+)
+"""What pictures may carry that no encoder here is told, in words."""
+
+
+def chroma_offset(picture: VideoFrame, *, told: bool) -> tuple[float, float]:
+    """Return where chroma sample (0, 0) sits in luma px: where told, as the stream or codec says.
 
     PyAV does not tell, but its converter honours it: one bright sample of chroma is put into a copy
     of the picture's corner, and looked for where chroma is as fine as luma.
@@ -58,19 +82,29 @@ def chroma_offset(picture: VideoFrame) -> tuple[float, float]:
     rows, columns = np.mgrid[: around.shape[0], : around.shape[1]]
     found_x = left + np.average(columns, weights=brightness) - layout.subsampling_x * x
     found_y = top + np.average(rows, weights=brightness) - layout.subsampling_y * y
-    return round(2 * found_x) / 2, round(2 * found_y) / 2
+    found = round(2 * found_x) / 2, round(2 * found_y) / 2
+    center = (layout.subsampling_x - 1) / 2, (layout.subsampling_y - 1) / 2
+    return found if told or found != center else _usual(layout)  # center is FFmpeg's guess
+
+
+def siting_is_told(stream: VideoStream) -> bool:
+    """Tell if a stream or its codec says where chroma sits, if not at the bottom.
+
+    PyAV does not tell, but writes it into a head of Matroska.
+    """
+    head = BytesIO()
+    with suppress(ValueError, av.FFmpegError), av.open(head, "w", "matroska") as trial:
+        trial.add_stream_from_template(stream)
+        trial.start_encoding()
+    return _CHROMA_SITING_HORZ in head.getvalue()
 
 
 def _corner(picture: VideoFrame) -> VideoFrame:
     """Return a copy of a picture's top left corner with all that the picture says."""
     graph = Graph()
-    source = (
-        f"video_size={picture.width}x{picture.height}:pix_fmt={picture.format.name}"
-        f":time_base=1/90000:colorspace={int(picture.colorspace)}:range={int(picture.color_range)}"
-    )
     width, height = (min(n - n % 2, _ENOUGH) or n for n in (picture.width, picture.height))
     steps = [
-        graph.add("buffer", source),
+        graph.add("buffer", _source(picture)),
         graph.add("crop", f"{width}:{height}:0:0:exact=1"),
         graph.add("buffersink"),
     ]
@@ -97,9 +131,7 @@ def _usual(layout: PixelFormat) -> tuple[float, float]:
 
 def hdr10(picture: VideoFrame) -> Hdr10 | None:
     """Return the static HDR metadata of a picture, None if there is none."""
-    side_data: Any = {}
-    for entry in _side_data(picture):
-        side_data[entry.type] = bytes(entry)
+    side_data = _side_data(picture)
     mastering = side_data.get(Type.MASTERING_DISPLAY_METADATA)
     light = side_data.get(Type.CONTENT_LIGHT_LEVEL)
     if mastering is None and light is None:
@@ -117,8 +149,34 @@ def hdr10(picture: VideoFrame) -> Hdr10 | None:
     return Hdr10(primaries, luminance, levels)
 
 
-def _side_data(picture: VideoFrame) -> list[Any]:
+def beside(picture: VideoFrame) -> tuple[str, ...]:
+    """Return in words what a picture carries that no encoder here is told."""
+    return tuple(dict.fromkeys(_BESIDE[kind] for kind in _side_data(picture) if kind in _BESIDE))
+
+
+def _side_data(picture: VideoFrame) -> dict[Type, bytes]:
+    """Return a picture's side data of the kinds that PyAV knows; it fails on newer ones."""
     try:
-        return list(picture.side_data)  # fails on kinds that are new to PyAV
+        entries: Any = list(picture.side_data)
     except ValueError:
-        return []
+        entries = list(_without_new_kinds(picture).side_data)
+    return {entry.type: bytes(entry) for entry in entries}
+
+
+def _without_new_kinds(picture: VideoFrame) -> VideoFrame:
+    """Return a picture without the side data that PyAV does not know."""
+    graph, first = Graph(), len(Type)  # PyAV knows all of an older FFmpeg
+    kinds = range(first, first + _NEW_KINDS)
+    steps = [graph.add("buffer", _source(picture))]
+    steps += [graph.add("sidedata", f"mode=delete:type={kind}") for kind in kinds]
+    graph.link_nodes(*steps, graph.add("buffersink")).configure()
+    graph.vpush(picture)
+    return graph.vpull()
+
+
+def _source(picture: VideoFrame) -> str:
+    """Return what a graph is told of the pictures that it takes."""
+    return (
+        f"video_size={picture.width}x{picture.height}:pix_fmt={picture.format.name}"
+        f":time_base=1/90000:colorspace={int(picture.colorspace)}:range={int(picture.color_range)}"
+    )

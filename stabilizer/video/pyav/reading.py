@@ -31,7 +31,12 @@ from stabilizer.video.base import (
 )
 from stabilizer.video.image_sequence import ImageSequence
 from stabilizer.video.pyav.formats import native_format
-from stabilizer.video.pyav.picture_facts import chroma_offset, hdr10
+from stabilizer.video.pyav.picture_facts import (
+    beside,
+    chroma_offset,
+    hdr10,
+    siting_is_told,
+)
 from stabilizer.video.pyav.planes import plane_views
 from stabilizer.video.pyav.scanning import (
     IMAGES,
@@ -89,7 +94,7 @@ def probe(path: AnyPath) -> VideoInfo:
             time_base=time_base_of(stream),
             frame_pts=found.frame_pts,
             sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
-            chroma_offset_xy=chroma_offset(first),
+            chroma_offset_xy=chroma_offset(first, told=siting_is_told(stream)),
             display_matrix=_display_matrix(first),
             audio=tuple(codec_name(s) for s in container.streams.audio),
             colour=_colour(first, _FULL_RANGE if isinstance(source, ImageSequence) else 0),
@@ -97,6 +102,7 @@ def probe(path: AnyPath) -> VideoInfo:
             stream_metadata=stream.metadata,
             chapters=_chapters(container),
             hdr10=hdr10(first),
+            side_data=beside(first),
             stored_format="" if stored == pixel_format.name else stored,
             repeated=found.repeated,
             untimed=found.untimed,

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 
 _UNTRUE = (
     *("major_brand", "minor_version", "compatible_brands", "encoder", "timecode", "vendor_id"),
-    *("duration", "bps", "number_of_", "_statistics_"),
+    *("alpha_mode", "duration", "bps", "number_of_", "_statistics_"),
 )
-"""How names begin of what a muxer says itself, or what was counted in the file before."""
+"""How names begin of what a muxer says itself, of what was counted in the file before, and of what
+pictures have lost."""
 
 _SAYS_NOTHING = ("", "und")
 
