@@ -55,8 +55,7 @@ def calibrate(
     from stabilizer.new_files import check_new_file
 
     source = chosen_video(video, fps)
-    told_files = (*input_files(source), log, from_camera.camera)
-    inputs = [path for path in told_files if path is not None]
+    inputs = input_files(source, log, from_camera.camera)
     check_new_file(output, suffixes=[".json"], inputs=inputs, overwrite=overwrite)
     if board.chessboard is not None or board.charuco is not None:
         unneeded = ["LOG"] * (log is not None) + told(from_camera, clocks, table)

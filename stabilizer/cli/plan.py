@@ -23,8 +23,7 @@ def plan(
 
     source = chosen_video(video, fps)
     log = log or find_log(source)
-    told = (*input_files(source), log, request.camera, request.sync_file)
-    inputs = [path for path in told if path is not None]
+    inputs = input_files(source, log, request.camera, request.sync_file)
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
     made = made_plan(probe(source), log, request)
     written = write_plan_files(made.plan, files)

@@ -77,8 +77,7 @@ def stabilize(
     began = time.perf_counter()
     _prepare(report)
     source = chosen_video(video, fps)
-    told = (*input_files(source), log, request.camera, request.sync_file, plan_file)
-    inputs = [path for path in told if path is not None]
+    inputs = input_files(source, log, request.camera, request.sync_file, plan_file)
     check_output(output, inputs=inputs, overwrite=overwrite)
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
     _check_summary(report.summary, inputs=inputs, overwrite=overwrite)
@@ -101,10 +100,11 @@ def stabilize(
         made = _plan(info, log, plan_file, request)
     from stabilizer.pipeline import check_undamaged, render
 
-    if request.strict:
-        check_undamaged(info, made.plan)
     done, written, rendered = "not written (dry run)", [], None
-    if not dry_run:
+    if dry_run:
+        if request.strict:
+            check_undamaged(info, made.plan)
+    else:
         with progress_bar("rendering") as progress:
             rendered = render(
                 info,

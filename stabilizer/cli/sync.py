@@ -56,8 +56,7 @@ def sync(
 
     source = chosen_video(video, fps)
     log = log or find_log(source)
-    told = (*input_files(source), log, from_camera.camera)
-    inputs = [path for path in told if path is not None]
+    inputs = input_files(source, log, from_camera.camera)
     _check_files(output, plot, inputs=inputs, overwrite=overwrite)
     samples = read_log(log, table)
     found, known = found_sync(probe(source), samples, from_camera, clocks)

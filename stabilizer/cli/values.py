@@ -76,9 +76,10 @@ def chosen_video(video: Path, fps: str | None) -> "Path | ImageSequence":
     return video
 
 
-def input_files(video: "Path | ImageSequence") -> list[Path]:
-    """Return the files that a video is made of."""
-    return [video] if isinstance(video, Path) else video.files
+def input_files(video: "Path | ImageSequence", *others: Path | None) -> list[Path]:
+    """Return the files that a video is made of, and the others that are given."""
+    of_video = [video] if isinstance(video, Path) else video.files
+    return of_video + [path for path in others if path is not None]
 
 
 def parsed_zoom(text: str) -> float | str:

@@ -5,6 +5,7 @@ import re
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,6 +20,8 @@ _IMAGES = (
     *(".pgm", ".ppm"),
 )
 """How names end of what is looked for in a folder that is given without a pattern."""
+IMAGE2 = "image2"
+"""FFmpeg's name of what reads, and of what writes, files that are one frame each."""
 _LARGEST = 1_001_000  # of both terms of a rate, as FFmpeg has it
 
 
@@ -97,9 +100,12 @@ class ImageSequence:
         path = Path(path)
         return cls(str(_only_pattern(path) if path.is_dir() else path), rate)
 
-    @property
+    @cached_property
     def numbers(self) -> range:
-        """The numbers of the images; raises StabilizerError for none, or if one is missing."""
+        """The numbers of the images, as they were when first asked for.
+
+        Raises StabilizerError if there is none, or one is missing.
+        """
         pattern = ImagePattern.parse(self.pattern)
         found = sorted(n for n in map(pattern.number, _names(pattern.folder)) if n is not None)
         if not found:

@@ -8,7 +8,7 @@ from av.video.frame import VideoFrame
 
 from stabilizer.video.base import Plane, VideoInfo
 from stabilizer.video.encoding import IMAGES
-from stabilizer.video.pyav.formats import is_exact, traits
+from stabilizer.video.pyav.formats import graph_source, is_exact, traits
 from stabilizer.video.pyav.planes import plane_views
 from stabilizer.video.pyav.reading import COLOUR
 
@@ -72,10 +72,11 @@ class Converter:
 
     def _configured(self) -> Graph:
         graph = Graph()
-        width, height = self._size
-        source = (
-            f"video_size={width}x{height}:pix_fmt={self._own_format}:time_base=1/90000"
-            f":colorspace={self._own.get('matrix', _UNKNOWN)}:range={self._own.get('range', 0)}"
+        source = graph_source(
+            *self._size,
+            self._own_format,
+            matrix=self._own.get("matrix", _UNKNOWN),
+            colour_range=self._own.get("range", 0),
         )
         options = {"flags": _EXACT}
         if self._stored.get("range"):

@@ -40,6 +40,17 @@ def traits(name: str) -> Traits:
     return Traits(rgb, grey, bits, subsampling, alpha)
 
 
+def graph_source(width: int, height: int, name: str, *, matrix: int, colour_range: int) -> str:
+    """Return what a filter graph is told of the pictures that it takes; their times do not count.
+
+    Matrix and range are code points as in `VideoInfo.colour`.
+    """
+    return (
+        f"video_size={width}x{height}:pix_fmt={name}:time_base=1/90000"
+        f":colorspace={matrix}:range={colour_range}"
+    )
+
+
 def native_format(name: str) -> str:
     """Return the format of `PIXEL_FORMATS` as which frames of format `name` are read.
 

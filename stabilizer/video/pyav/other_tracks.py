@@ -11,12 +11,12 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Discard, Stream
 
+from stabilizer.video.image_sequence import IMAGE2
 from stabilizer.video.pyav.pcm import PcmHoles
 from stabilizer.video.pyav.reading import codec_name, is_cover
 from stabilizer.video.pyav.sound import SoundEncoder
 from stabilizer.video.pyav.tags import true_tags
 
-_HOLDS_NOTHING = "image2"
 _HOLD_DATA = ("mp4", "mov")
 _HOLDS_ATTACHMENTS = "matroska"
 _PCM = "pcm_"
@@ -68,7 +68,7 @@ class OtherTracks:
         if stream.type == "attachment":
             self._attach(stream)
         elif not self._tells_elsewhere(stream):
-            if self._output.format.name == _HOLDS_NOTHING:
+            if self._output.format.name == IMAGE2:
                 self.left_out.append(_described(stream))
                 return
             if self._add_copy(stream):

@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stabilizer.video.base import PIXEL_FORMATS, Hdr10, PixelFormat
-from stabilizer.video.pyav.formats import native_format
+from stabilizer.video.pyav.formats import graph_source, native_format
 from stabilizer.video.pyav.planes import plane_views
 
 _PLACES: Mapping[tuple[float, float], str] = MappingProxyType(
@@ -176,7 +176,10 @@ def _without_new_kinds(picture: VideoFrame) -> VideoFrame:
 
 def _source(picture: VideoFrame) -> str:
     """Return what a graph is told of the pictures that it takes."""
-    return (
-        f"video_size={picture.width}x{picture.height}:pix_fmt={picture.format.name}"
-        f":time_base=1/90000:colorspace={int(picture.colorspace)}:range={int(picture.color_range)}"
+    return graph_source(
+        picture.width,
+        picture.height,
+        picture.format.name,
+        matrix=int(picture.colorspace),
+        colour_range=int(picture.color_range),
     )

@@ -29,7 +29,7 @@ from stabilizer.video.base import (
     VideoInfo,
     seconds,
 )
-from stabilizer.video.image_sequence import ImageSequence
+from stabilizer.video.image_sequence import IMAGE2, ImageSequence
 from stabilizer.video.pyav.formats import native_format
 from stabilizer.video.pyav.picture_facts import (
     beside,
@@ -39,7 +39,6 @@ from stabilizer.video.pyav.picture_facts import (
 )
 from stabilizer.video.pyav.planes import plane_views
 from stabilizer.video.pyav.scanning import (
-    IMAGES,
     MOST_PIXELS_TEXT,
     no_times,
     packets_of,
@@ -231,7 +230,7 @@ def opened(path: AnyPath) -> InputContainer:
     how: dict[str, Any] = {"options": dict(_LIMITS)}
     if isinstance(path, ImageSequence):
         name, options = path.for_ffmpeg
-        how = {"options": {**_LIMITS, **options}, "format": IMAGES}
+        how = {"options": {**_LIMITS, **options}, "format": IMAGE2}
     else:
         name = os.fspath(path)
         if not os.path.isfile(name):

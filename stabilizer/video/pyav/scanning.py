@@ -17,12 +17,11 @@ from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import MOST_PIXELS, Ticks, seconds
+from stabilizer.video.image_sequence import IMAGE2
 from stabilizer.video.pyav.frame_order import in_order
 
 MOST_PIXELS_TEXT = f"{math.isqrt(MOST_PIXELS)}x{math.isqrt(MOST_PIXELS)} pixels"
 """How large a picture may be."""
-IMAGES = "image2"
-"""FFmpeg's demuxer of files that are one frame each, of which each tick has one."""
 
 _MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _LONGEST_LAST_FRAME = 0.25  # s
@@ -123,7 +122,7 @@ def _timed(told: list[int | None]) -> tuple[Ticks, Ticks]:
 
 def _stated_frames(container: InputContainer, stream: VideoStream) -> int:
     """Return how many frames there are by what an MP4's head or a folder's files say, else 0."""
-    if container.format.name == IMAGES:
+    if container.format.name == IMAGE2:  # each tick has one
         return stream.duration or 0
     return stream.frames if "mp4" in container.format.name else 0
 

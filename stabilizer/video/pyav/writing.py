@@ -25,7 +25,7 @@ from stabilizer.new_files import (
 )
 from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
 from stabilizer.video.encoding import Encoding
-from stabilizer.video.image_sequence import ImagePattern, ImageSequence
+from stabilizer.video.image_sequence import IMAGE2, ImagePattern, ImageSequence
 from stabilizer.video.pyav.conversion import Converter, conversion_text
 from stabilizer.video.pyav.encoder import (
     chosen_encoder,
@@ -45,10 +45,9 @@ from stabilizer.video.pyav.reading import (
 )
 from stabilizer.video.pyav.tags import lost_tags, tag, true_tags
 
-_IMAGES = "image2"
 _MUXERS = {
     **{".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"},
-    **{".png": _IMAGES, ".tif": _IMAGES, ".tiff": _IMAGES},
+    **{".png": IMAGE2, ".tif": IMAGE2, ".tiff": IMAGE2},
 }
 _TIMECODE = "timecode"
 _TELL_PIXEL_SHAPE = ("h264", "hevc")
@@ -61,7 +60,7 @@ def check_output(path: AnyPath, *, inputs: Iterable[AnyPath] = (), overwrite: bo
     Images are written to a folder that is new, is empty, or with `overwrite` holds only images of
     the same pattern.
     """
-    if _MUXERS.get(Path(path).suffix.lower()) != _IMAGES:
+    if _MUXERS.get(Path(path).suffix.lower()) != IMAGE2:
         check_new_file(path, suffixes=_MUXERS, inputs=inputs, overwrite=overwrite)
         return
     pattern = ImagePattern.parse(path)
@@ -123,7 +122,7 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         self._check()
-        self._target = self.path.parent.resolve() if self._muxer == _IMAGES else self.path
+        self._target = self.path.parent.resolve() if self._muxer == IMAGE2 else self.path
         self._partial = partial_name(self._target)
         # the pictures behind the frames of `new_frame`, for as long as somebody keeps these
         self._fresh: WeakKeyDictionary[Frame, VideoFrame] = WeakKeyDictionary()
@@ -193,7 +192,7 @@ class VideoWriter:
         tags = true_tags(self.info.metadata)
         options = _mp4_options(self.info.time_base, tags) if muxer in ("mp4", "mov") else {}
         name = str(self._partial)
-        if muxer == _IMAGES:
+        if muxer == IMAGE2:
             self._partial.mkdir()
             name = ImagePattern.parse(self.path).for_ffmpeg(self._partial)
         container: OutputContainer = av.open(
@@ -227,7 +226,7 @@ class VideoWriter:
         self._converted = Converter(info, self._format, stored, name)
         if conversion_text(info, stored):
             self.changed.append(conversion_text(info, stored))
-        if self._muxer == _IMAGES:
+        if self._muxer == IMAGE2:
             self.left_out += images_leave_out(info, self.path.suffix)
         silent = context.codec.canonical_name not in _TELL_PIXEL_SHAPE
         if info.sample_aspect_ratio != 1 and silent and self._muxer in ("matroska", "webm"):
@@ -248,7 +247,7 @@ class VideoWriter:
         """Write the head of the file; return what is to be subtracted from all ticks."""
         cut = None if self.start is None else first_pts * self.info.time_base
         shift = 0 if cut is None else first_pts
-        if self._muxer == _IMAGES:
+        if self._muxer == IMAGE2:
             shift = self._shift_to_numbers(shift)
         else:
             self._set_timecode(first_pts)
@@ -300,7 +299,7 @@ class VideoWriter:
             )
         told = [self._container.metadata, *(dict(s.metadata) for s in self._container.streams)]
         self._container.close()
-        if self._muxer == _IMAGES:
+        if self._muxer == IMAGE2:
             self._check()  # a folder may have got other files meanwhile
         else:
             self._compare_tags(told)
