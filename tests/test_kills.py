@@ -43,3 +43,29 @@ def test_only_leftovers_of_dead_processes_are_removed(tmp_path: Path) -> None:
         path.touch()
     assert partial_name(output) != running
     assert sorted(tmp_path.iterdir()) == sorted([running, *others])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+def test_an_interruption_that_is_dropped_comes_again_but_never_amid_cleaning_up() -> None:
+    code = """
+import os, signal, sys, time
+from stabilizer import __main__ as program
+
+def main():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt:
+        print("dropped")
+    try:
+        time.sleep(10)
+        print("never interrupted")
+    finally:
+        time.sleep(1.5)
+        print("cleaned up")
+
+program.main = main
+program.program()
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
+    assert done.stdout.split(b"\n")[:2] == [b"dropped", b"cleaned up"]
+    assert b"KeyboardInterrupt" in done.stderr

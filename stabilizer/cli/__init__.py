@@ -3,11 +3,9 @@
 Heavy modules are imported inside the commands, so that `--help` answers at once.
 """
 
-import gc
 import logging
 import os
 import re
-import signal
 import sys
 from typing import Annotated, NoReturn
 
@@ -22,10 +20,6 @@ from stabilizer.errors import StabilizerError, SyncRefused
 __all__ = ["app", "main"]
 
 BAD_INPUT, SYNC_FAILED, INTERRUPTED = 2, 3, 130
-
-_GARBAGE = 100_000
-"""New objects before those are looked for that are garbage: imports make as many, of which none
-is."""
 
 _ARGUMENT_ERROR = re.compile(r"[\w\[\] ]+: expected ")
 """How every check of an argument begins its message; other ValueErrors are bugs of ours."""
@@ -54,10 +48,6 @@ def main() -> None:
     0: done, 2: bad input or usage, 3: not synchronized, 4: what a damaged video holds was saved,
     130: interrupted; all but 0 with a line on stderr.
     """
-    gc.set_threshold(_GARBAGE)
-    for name in ("SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:  # where typer does not look out for it
