@@ -385,10 +385,10 @@ def test_numba_is_imported_only_for_warping() -> None:
 
 @pytest.mark.parametrize("name", ["yuv420p", "nv12", "yuv444p10le"])
 def test_after_a_warm_up_nothing_is_compiled(name) -> None:
-    from stabilizer.remap.kernels import warp as kernel
+    from stabilizer.remap.machine_code import warp_function
 
     warm_up(name, "cubic", "numba")
-    compiled = len(kernel.overloads)
+    compiled = warp_function.cache_info().misses
     layout, buffers = PIXEL_FORMATS[name], []
     for plane in textured_frame(layout, 101, 77).planes:
         buffers.append(np.concatenate([plane, plane], axis=1))
@@ -397,7 +397,28 @@ def test_after_a_warm_up_nothing_is_compiled(name) -> None:
     for plane in source.planes:
         plane.setflags(write=False)
     warp(source, grid_of(AFFINE, 101, 77), "cubic", "numba", out=frame_of(layout, views))
-    assert len(kernel.overloads) == compiled
+    assert warp_function.cache_info().misses == compiled
+
+
+def test_what_was_compiled_is_linked_without_numba_unless_damaged(tmp_path) -> None:
+    code = (
+        "import sys; from stabilizer.remap import chosen_backend, warm_up\n"
+        "warm_up('gray', 'linear', chosen_backend()); print('numba' in sys.modules)"
+    )
+
+    def imports_numba() -> str:
+        done = python(code, NUMBA_CACHE_DIR=str(tmp_path))
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    assert imports_numba() == "True"
+    (kept,) = tmp_path.iterdir()
+    content = kept.read_bytes()
+    assert imports_numba() == "False"
+    for damaged in (content[:-1], b"x" * len(content), b""):
+        kept.write_bytes(damaged)
+        assert imports_numba() == "True"
+        assert kept.read_bytes() == content
 
 
 def test_a_cache_that_cannot_be_written_is_done_without(tmp_path) -> None:

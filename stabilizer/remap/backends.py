@@ -1,6 +1,7 @@
 """Which code warps: the fused kernel, compiled by numba, or OpenCV."""
 
 import logging
+from importlib.metadata import version
 
 from stabilizer.errors import StabilizerError
 
@@ -21,8 +22,10 @@ def chosen_backend(name: str = "auto") -> str:
     if name == "opencv":
         return name
     try:
-        import numba
-    except ImportError as error:  # missing, or made for another version of numpy
+        from stabilizer.remap.machine_code import check_compiler  # imports llvmlite
+
+        check_compiler()
+    except ImportError as error:
         if name == "numba":
             raise StabilizerError(
                 f"numba cannot be imported ({error}); install it (pip install numba), or choose "
@@ -35,5 +38,5 @@ def chosen_backend(name: str = "auto") -> str:
         )
         return "opencv"
     if name == "auto":
-        LOG.info("frames are warped by the fused kernel (numba %s)", numba.__version__)
+        LOG.info("frames are warped by the fused kernel (numba %s)", version("numba"))
     return "numba"

@@ -178,6 +178,21 @@ def tap_weights(typing_context: Any, layout: Any, t: Any) -> Any:
 
 
 @intrinsic
+def addresses(typing_context: Any, layout: Any, numbers: Any, first: Any) -> Any:
+    """Return the numbers of the planes, from the first on, as a tuple."""
+    n = layout.layout.planes
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        start = (
+            Value(builder, builder.ptrtoint(arguments[1], I64)) + Value(builder, arguments[2]) * 8
+        )
+        found = [load(start + 8 * k, I64).ir for k in range(n)]
+        return context.make_tuple(builder, signature.return_type, found)
+
+    return types.UniTuple(types.int64, n)(layout, numbers, types.int64), generate
+
+
+@intrinsic
 def samples_at(typing_context: Any, layout: Any, address: Any) -> Any:
     """Return a pointer to the samples at an address."""
     kind = types.uint8 if layout.layout.item == 1 else types.uint16

@@ -40,7 +40,7 @@ def warp_frame(
     grids = [grid] + [chroma] * (len(frame.planes) - 1)
     peak = 2**layout.bits - 1
     if backend == "numba":
-        from stabilizer.remap.fused import warp_planes  # imports numba
+        from stabilizer.remap.fused import warp_planes  # imports llvmlite
 
         warp_planes(
             frame.planes,

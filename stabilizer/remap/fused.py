@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from stabilizer.remap.kernels import warp
 from stabilizer.remap.layout import LANES, Layout
+from stabilizer.remap.machine_code import warp_function
 from stabilizer.remap.weights import TAPS
 from stabilizer.video.base import Plane
 from stabilizer.warp import WarpGrid, check_interpolation
@@ -108,26 +108,36 @@ def _warp_rows(
     peak: int,
 ) -> None:
     source, target = sources[0], targets[0]
+    layout = _layout(source, taps, grid, len(sources))
+    nodes = _nodes(grid)
+    n_groups = _group_count(layout, grid)
+    groups = np.empty((8, n_groups), np.int32)
+    edges = np.empty((2, 4, n_groups), np.float32)
     spares = np.empty((len(targets), LANES), source.dtype)
-    warp(
-        _layout(source, taps, grid),
-        tuple(
-            tuple(plane.ctypes.data for plane in planes) for planes in (sources, targets, spares)
-        ),
-        (source.strides[0], source.shape[1], source.shape[0]),
-        (target.strides[0], grid.width),
-        _nodes(grid),
-        grid.step_xy,
-        rows,
-        np.float32(peak),
+    job = np.array(
+        [
+            *(source.strides[0], source.shape[1], source.shape[0], target.strides[0], grid.width),
+            *(*nodes.shape[1:], *grid.step_xy, *rows, peak, n_groups),
+            *(plane.ctypes.data for planes in (sources, targets, spares) for plane in planes),
+        ],
+        np.int64,
     )
+    warp_function(layout)(*(array.ctypes.data for array in (job, nodes, groups, edges)))
 
 
-def _layout(plane: Plane, taps: int, grid: WarpGrid) -> Layout:
+def _layout(plane: Plane, taps: int, grid: WarpGrid, n_planes: int) -> Layout:
     """Return the layout with the widest groups: pixels of one cell whose taps share a window."""
     components = plane.shape[2] if plane.ndim == 3 else 1
     wide = plane.itemsize == 1 and grid.step_xy[0] * components % 8 == 0
-    return Layout(taps, plane.itemsize, components, 8 if wide else 4)
+    return Layout(taps, plane.itemsize, components, 8 if wide else 4, n_planes)
+
+
+def _group_count(layout: Layout, grid: WarpGrid) -> int:
+    """Return how many groups a row has, those before the picture in its first cell included."""
+    outside = (grid.step_xy[0] + 1) // 2
+    first = outside // layout.pixels
+    blocks = -(-(outside + grid.width - first * layout.pixels) // (layout.groups * layout.pixels))
+    return first + blocks * layout.groups
 
 
 def _nodes(grid: WarpGrid) -> NDArray[np.float32]:

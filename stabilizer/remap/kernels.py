@@ -5,13 +5,12 @@ samples. Then 16 samples at a time are warped by `blocks`, or one by one where t
 the picture. Planes are addresses: nothing is copied, and one compilation serves all views.
 """
 
-import logging
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import carray, cfunc, njit, types
 
+from stabilizer.remap import layout_type  # noqa: F401 (tells numba of layouts)
 from stabilizer.remap.blocks import (
     LEAST_X,
     LEAST_Y,
@@ -22,39 +21,66 @@ from stabilizer.remap.blocks import (
     STEP_X,
     STEP_Y,
     UNIT,
+    addresses,
     level_block,
     samples_at,
     steep_block,
     tap_weights,
 )
-
-LOG = logging.getLogger(__name__)
+from stabilizer.remap.layout import Layout
 
 _NEVER = 1 << 20  # rows: for such a spread there is never room
 _FRACTION = 1 / UNIT
+_POINTED = (types.int64, types.float32, types.int32, types.float32)
 
 
-def _compiled(function: Callable[..., None]) -> Any:
-    """Return the function, compiled when first called and kept on disk if that is possible."""
-    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(function, cache=True, **options)
-    except RuntimeError as error:  # neither the package's folder nor the user's can be written
-        LOG.info("compiled kernels are not kept: %s", error)
-        return njit(function, **options)
+_NUMBERS = 13
+"""So many are before the addresses in a job."""
 
 
-@_compiled
-def warp(layout, planes, source, target, nodes, step, rows, peak):
+def compiled(layout: Layout) -> Any:
+    """Return `warp` for a layout as numba's cfunc (job, nodes, groups, edges), all pointers.
+
+    Args:
+        layout: kernel and samples.
+        job: int64: the source's bytes from row to row, its width and height; the target's bytes
+            from row to row and its width; Gh and Gw; the step along x and y; the first row and the
+            one behind the last; the largest sample; G. Behind these the addresses of the source
+            planes, of the target planes, and of as many spares, each of which holds 16 samples.
+        nodes: (2, Gh, Gw) float32, x and y in source px within ±32767.
+        groups, edges: (8, G) int32 and (2, 4, G) float32, which are written over.
+    """
+
+    @cfunc(types.void(*map(types.CPointer, _POINTED)), error_model="numpy")
+    def warp_job(job, nodes, groups, edges):
+        n = layout.planes
+        sources = addresses(layout, job, _NUMBERS)
+        targets = addresses(layout, job, _NUMBERS + n)
+        spares = addresses(layout, job, _NUMBERS + 2 * n)
+        warp(
+            layout,
+            (sources, targets, spares),
+            (job[0], job[1], job[2]),
+            (job[3], job[4]),
+            carray(nodes, (2, job[5], job[6])),
+            (job[7], job[8]),
+            (job[9], job[10]),
+            np.float32(job[11]),
+            carray(groups, (8, job[12])),
+            carray(edges, (2, 4, job[12])),
+        )
+
+    return warp_job
+
+
+@njit(nogil=True, error_model="numpy")
+def warp(layout, planes, source, target, nodes, step, rows, peak, groups, edges):
     """Fill rows of output planes that share a grid, from source planes of one size.
 
     Args:
-        layout: a `Layout`.
-        planes: addresses (sources, targets, spares), each a tuple with one for each plane; a spare
-            holds 16 samples.
+        planes: addresses (sources, targets, spares), each a tuple with one for each plane.
         source: bytes from row to row, width, height.
         target: bytes from row to row, width.
-        nodes: (2, Gh, Gw) float32, x and y in source px within ±32767.
         step: whole px from node to node (x, y); x a multiple of the layout's pixels.
         rows: the first row and the one behind the last.
         peak: the largest sample, float32.
@@ -62,9 +88,6 @@ def warp(layout, planes, source, target, nodes, step, rows, peak):
     half_x, half_y = (step[0] + 1) // 2, (step[1] + 1) // 2  # pixels of cell 0 that are outside
     phase_x, phase_y = 0.5 - step[0] % 2 / 2, 0.5 - step[1] % 2 / 2
     first = half_x // layout.pixels
-    n_blocks = -(-(half_x + target[1] - first * layout.pixels) // (layout.groups * layout.pixels))
-    groups = np.empty((8, first + n_blocks * layout.groups), np.int32)
-    edges = np.empty((2, 4, groups.shape[1]), np.float32)
     at = -1
     for row in range(rows[0], rows[1]):
         j, below = (row + half_y) // step[1], (row + half_y) % step[1]

@@ -1,22 +1,6 @@
-"""What a fused kernel is compiled for: `Layout`, which numba takes for a type of its own."""
+"""What a fused kernel is compiled for."""
 
-import zlib
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
-
-from numba.core import types
-from numba.core.typing.templates import AttributeTemplate
-from numba.extending import (
-    NativeValue,
-    infer_getattr,
-    lower_getattr_generic,
-    models,
-    register_model,
-    typeof_impl,
-    unbox,
-)
 
 LANES = 16
 """Samples that are warped at once."""
@@ -38,6 +22,8 @@ class Layout:
     """Interleaved samples of a pixel."""
     lanes: int
     """Samples of a group, which share a window."""
+    planes: int
+    """Of one size, which are warped together."""
 
     @property
     def lead(self) -> int:
@@ -68,46 +54,3 @@ class Layout:
     def columns(self) -> int:
         """Columns that the windows of a group span."""
         return WINDOW // self.pixel + max(self.taps - CHUNK, 0)
-
-
-class LayoutType(types.Type):
-    """Numba's type of one layout: its numbers are constants for the compiler."""
-
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
-        super().__init__(name=f"{layout} {_revision():x}")
-
-
-@cache
-def _revision() -> int:
-    """Return a checksum of this package's files: other sources are other types in numba's cache."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return zlib.crc32(b"".join(file.read_bytes() for file in files))
-
-
-@typeof_impl.register(Layout)
-def _typeof(layout: Layout, _: Any) -> LayoutType:
-    return LayoutType(layout)
-
-
-register_model(LayoutType)(models.OpaqueModel)
-
-
-@unbox(LayoutType)
-def _unbox(_kind: Any, _object: Any, compiler: Any) -> NativeValue:
-    return NativeValue(compiler.context.get_dummy_value())
-
-
-@infer_getattr
-class _Numbers(AttributeTemplate):
-    """Every number of a layout is known when code is compiled."""
-
-    key = LayoutType
-
-    def generic_resolve(self, _kind: LayoutType, _name: str) -> Any:
-        return types.intp
-
-
-@lower_getattr_generic(LayoutType)
-def _number(context: Any, _builder: Any, kind: LayoutType, _value: Any, name: str) -> Any:
-    return context.get_constant(types.intp, getattr(kind.layout, name))
