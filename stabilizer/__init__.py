@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from stabilizer.optimal import Optimal
     from stabilizer.pipeline import frames, make_plan, render, stabilize
     from stabilizer.plan import Plan
-    from stabilizer.remap import mesh_warp
+    from stabilizer.remap.opencv import mesh_warp
     from stabilizer.sync import ClockSync
     from stabilizer.warp import transform_points
 
@@ -45,7 +45,7 @@ __getattr__ = lazy(
         "frames": "pipeline",
         "load_camera": "camera",
         "make_plan": "pipeline",
-        "mesh_warp": "remap",
+        "mesh_warp": "remap.opencv",
         "render": "pipeline",
         "stabilize": "pipeline",
         "transform_points": "warp",

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -148,6 +147,8 @@ def transform_points(points: ArrayLike, H: ArrayLike) -> Floats:
     if points.ndim < 1 or points.shape[-1] != 2:
         raise ValueError(f"points: expected shape (..., 2), got {points.shape}")
     if H.shape == (3, 3):
+        import cv2  # takes long to import
+
         # perspectiveTransform wants (N, 1, 2) and at least one point
         flat = points.reshape(-1, 1, 2)
         moved = cv2.perspectiveTransform(flat, H) if len(flat) else flat
@@ -167,6 +168,8 @@ def dense_map(grid: WarpGrid, top: int = 0, bottom: int | None = None) -> NDArra
     `top` is a multiple of the grid's step. OpenCV's resize by a whole factor is exact bilinear
     interpolation between nodes, thanks to where the nodes are.
     """
+    import cv2  # takes long to import
+
     (step_x, step_y), n_rows = grid.step_xy, (grid.height if bottom is None else bottom) - top
     first = top // step_y
     nodes = grid.src_xy[first : first + -(-n_rows // step_y) + 2]

@@ -12,7 +12,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 import stabilizer
 from stabilizer.errors import StabilizerError
-from stabilizer.remap import chosen_backend, chroma_grid, mesh_warp, warm_up, warp_frame
+from stabilizer.remap import chosen_backend, chroma_grid, warm_up, warp_frame
+from stabilizer.remap.opencv import mesh_warp
 from stabilizer.remap.weights import lanczos
 from stabilizer.video.base import PIXEL_FORMATS, Frame, PixelFormat
 from stabilizer.warp import INTERPOLATIONS, WarpGrid, dense_map, grid_nodes, transform_points

@@ -4,7 +4,6 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
@@ -15,12 +14,13 @@ Image = NDArray[Any]
 Border = Literal["constant", "replicate", "reflect", "reflect_101", "wrap"]
 
 BORDERS = {
-    "constant": cv2.BORDER_CONSTANT,  # 000|abcd|000
-    "replicate": cv2.BORDER_REPLICATE,  # aaa|abcd|ddd
-    "reflect": cv2.BORDER_REFLECT,  # cba|abcd|dcb
-    "reflect_101": cv2.BORDER_REFLECT_101,  # dcb|abcd|cba
-    "wrap": cv2.BORDER_WRAP,  # bcd|abcd|abc
+    "constant": "BORDER_CONSTANT",  # 000|abcd|000
+    "replicate": "BORDER_REPLICATE",  # aaa|abcd|ddd
+    "reflect": "BORDER_REFLECT",  # cba|abcd|dcb
+    "reflect_101": "BORDER_REFLECT_101",  # dcb|abcd|cba
+    "wrap": "BORDER_WRAP",  # bcd|abcd|abc
 }
+"""OpenCV's names of what is beyond the edge, which is imported when it is used: that takes long."""
 LARGEST_DIRECT_KERNEL = 49
 """Elements of a 2-D kernel up to which OpenCV never uses a Fourier transform, on any machine."""
 
@@ -37,17 +37,20 @@ def correlate_inside(
 
     `margins` are the top, bottom, left, right border pixels; `kernels` one for all channels, or C.
     """
+    import cv2
+
     if border not in BORDERS:
         raise ValueError(f"border: expected one of {', '.join(BORDERS)}; got {border!r}")
     work = _working_type(image, kernels, bias, dtype)
+    beyond = getattr(cv2, BORDERS[border])
 
     def filtered(pixels: Image, kernel: Factors) -> Image:
         contiguous = np.ascontiguousarray(pixels, dtype=work)
         height, width = size(kernel)
         centred = (height // 2, (height - 1) // 2, width // 2, (width - 1) // 2)
         if margins == centred and border != "wrap":  # OpenCV extends the image on the fly
-            return _correlated(contiguous, kernel, BORDERS[border])
-        extended = cv2.copyMakeBorder(contiguous, *margins, BORDERS[border])
+            return _correlated(contiguous, kernel, beyond)
+        extended = cv2.copyMakeBorder(contiguous, *margins, beyond)
         rows, columns = extended.shape[0] - height + 1, extended.shape[1] - width + 1
         result = _correlated(extended, kernel, cv2.BORDER_REPLICATE)
         return result[height // 2 :, width // 2 :][:rows, :columns]
@@ -62,6 +65,8 @@ def correlate_inside(
 
 def _correlated(image: Image, kernel: Factors, border: int) -> Image:
     """Correlate by OpenCV; element k // 2 of the kernel lies on the pixel."""
+    import cv2
+
     result: Image
     if len(kernel) == 1:
         result = cv2.filter2D(image, -1, kernel[0], borderType=border)

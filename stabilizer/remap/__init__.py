@@ -3,13 +3,11 @@
 from stabilizer.remap.backends import BACKENDS, chosen_backend
 from stabilizer.remap.chroma import chroma_grid
 from stabilizer.remap.frames import warm_up, warming_up, warp_frame
-from stabilizer.remap.opencv import mesh_warp
 
 __all__ = [
     "BACKENDS",
     "chosen_backend",
     "chroma_grid",
-    "mesh_warp",
     "warm_up",
     "warming_up",
     "warp_frame",

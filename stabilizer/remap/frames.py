@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from stabilizer.remap.chroma import chroma_grid
-from stabilizer.remap.opencv import mesh_warp
 from stabilizer.video.base import PIXEL_FORMATS, Frame, PixelFormat
 from stabilizer.warp import WarpGrid, grid_nodes
 
@@ -51,6 +50,8 @@ def warp_frame(
             threads=threads,
         )
     elif backend == "opencv":
+        from stabilizer.remap.opencv import mesh_warp  # imports cv2
+
         for source, target, of_plane in zip(frame.planes, out.planes, grids, strict=True):
             mesh_warp(source, of_plane, interpolation=interpolation, out=target)
             if target.dtype == np.uint16:  # kernels overshoot
