@@ -582,7 +582,21 @@ def test_images_that_cannot_be_written_leave_nothing(tmp_path) -> None:
     assert names(tmp_path) == ["in", "log.csv"]
 
 
-def test_an_image_is_no_video_to_be_named_alone(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("named", "advice"),
+    [("a_%03d.png", "a_%03d.png"), ("%d.tif", "%d.tif"), ("x.bmp", "%05d.bmp")],
+)
+def test_one_image_is_no_video(tmp_path, named, advice) -> None:
+    (tmp_path / "in").mkdir()
+    for number in (9, 10):
+        image = tmp_path / "in" / (named % number if "%" in named else named)
+        cv2.imwrite(str(image), noise(number, np.uint8))
+    words = ("is one image; name the sequence", f"in/{advice} --fps 30")
+    refused(still(image, tmp_path / "out" / "a.mp4"), *words)
+    refused(run("info", image, "--fps", 25), *words)
+
+
+def test_an_image_is_an_input(tmp_path) -> None:
     made_images(tmp_path / "in" / "%d.png", n=3)
     log = made_log(tmp_path)
     call = ("plan", tmp_path / "in", log, "--fps", 25, *STILL, "--overwrite")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
 from stabilizer.errors import StabilizerError
 from stabilizer.video.image_heads import size_of
@@ -183,6 +183,16 @@ def is_sequence(path: AnyPath) -> bool:
     return path.is_dir() or ("%" in path.name and not path.exists())
 
 
+def pattern_of(path: Path) -> Path | None:
+    """Return a pattern that a file has if it is named as an image is, else None."""
+    if path.suffix.lower() not in _IMAGES or not path.is_file():
+        return None
+    parts = _NUMBERED.fullmatch(path.name)
+    before, after = (parts[1], parts[3]) if parts else ("", path.suffix)
+    numbers = _numbers_in(path.parent).get((before, after), ["00001"])
+    return path.parent / str(ImagePattern(path.parent, before, _fewest_digits(numbers), after))
+
+
 def _n_bytes(image: Path) -> int:
     """Return how long a file is; raises StabilizerError for what cannot be read as one."""
     try:
@@ -201,11 +211,7 @@ def _and_more(n: int) -> str:
 
 def _only_pattern(folder: Path) -> Path:
     """Return folder and pattern of the one sequence of images in a folder."""
-    digits: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for name in _names(folder):
-        parts: Any = _NUMBERED.fullmatch(name)
-        if parts and parts[3].lower() in _IMAGES and "%" not in name:
-            digits[parts[1], parts[3]].append(parts[2])
+    digits = _numbers_in(folder)
     patterns = [
         ImagePattern(folder, before, _fewest_digits(found), after)
         for (before, after), found in digits.items()
@@ -224,6 +230,16 @@ def _only_pattern(folder: Path) -> Path:
         names = ", ".join(sorted(map(str, patterns)))
         raise StabilizerError(f"{folder}: holds {names}; name one, as {folder / str(patterns[0])}")
     return folder / str(patterns[0])
+
+
+def _numbers_in(folder: Path) -> dict[tuple[str, str], list[str]]:
+    """Return the numbers of a folder's images as written, by what is before and behind them."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in _names(folder):
+        parts = _NUMBERED.fullmatch(name)
+        if parts and parts[3].lower() in _IMAGES and "%" not in name:
+            found[parts[1], parts[3]].append(parts[2])
+    return found
 
 
 def _fewest_digits(numbers: list[str]) -> int:
