@@ -153,4 +153,4 @@ def complete_or_absent(path: AnyPath) -> Iterator[Path]:
     except OSError as error:
         raise StabilizerError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        remove(partial)
