@@ -33,7 +33,7 @@ from tests.command_line import (
     refused,
     run,
 )
-from tests.test_kills import NO_PROCESS
+from tests.test_kills import NO_PROCESS, of_process
 from tests.witness import ffmpeg, ffprobe
 
 pytestmark = pytest.mark.skipif(
@@ -507,11 +507,10 @@ def test_from_python_and_with_the_log_beside_the_folder(tmp_path) -> None:
 
 def test_folders_are_swapped_and_leftovers_of_dead_processes_removed(tmp_path) -> None:
     folder = tmp_path / "out"
-    running, dead = partial_name(folder), tmp_path / f"out.partial-{NO_PROCESS}-abc"
-    others = [
-        tmp_path / name for name in ("out.partial-x", "other.partial-1-a", "out.partial-1-a.d")
-    ]
-    earlier = tmp_path / f"out.earlier-{NO_PROCESS}-abc"
+    running = partial_name(folder)
+    dead = of_process(running, NO_PROCESS)
+    others = [tmp_path / name for name in ("out.partial-x", f"x{dead.name}", f"{dead.name}.d")]
+    earlier = tmp_path / dead.name.replace("partial", "earlier")
     for made in (running, dead, earlier, *others):
         made.mkdir()
         (made / "1.png").write_text(made.name)
