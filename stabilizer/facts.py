@@ -7,6 +7,7 @@ import numpy as np
 from gyro_data import GyroLog
 from stabilizer.camera import Camera, CameraFile, CameraMode
 from stabilizer.video import VideoInfo
+from stabilizer.video.colour_names import colour_names
 
 _AXES = "xyz"
 
@@ -52,7 +53,7 @@ def video_facts(info: VideoInfo) -> dict[str, Any]:
         "untimed_frames": len(info.untimed),
         "rotation_deg": info.rotation_deg,
         "sample_aspect_ratio": str(info.sample_aspect_ratio),
-        "colour": dict(info.colour),
+        "colour": colour_names(info.colour),
         "audio": list(info.audio),
         "chapters": [[c.start, c.end, c.tags.get("title", "")] for c in info.chapters],
         "timecode": info.stream_metadata.get("timecode"),

@@ -1,9 +1,11 @@
 """Files and folders to be made: checked before the work, and complete or not there at all."""
 
 import os
+import platform
 import re
 import secrets
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from glob import escape
@@ -13,7 +15,9 @@ from stabilizer.errors import StabilizerError
 
 AnyPath = str | os.PathLike[str]
 
-_BESIDE = re.compile(r"\.(partial|earlier)-(\d+)-[0-9a-f]+")
+_HOST = f"{zlib.crc32(platform.node().encode()):08x}"
+"""Of a folder that is shared, other hosts do not know which of our processes live."""
+_BESIDE = re.compile(rf"\.(partial|earlier)-{_HOST}-(\d+)-[0-9a-f]+")
 
 
 def check_new_file(
@@ -80,7 +84,7 @@ def _check_parent(path: Path) -> None:
 def partial_name(path: Path) -> Path:
     """Return where beside `path` it is written to until it is complete.
 
-    What a killed process left of this kind is removed.
+    What a killed process of this host left of this kind is removed.
     """
     for left in path.parent.glob(f"{escape(path.stem)}.*-*{escape(path.suffix)}"):
         end = len(left.name) - len(path.suffix)
@@ -96,7 +100,7 @@ def put_in_place(partial: Path, path: Path) -> None:
     """Let a file or folder that is complete appear as `path`, in the place of what is there.
 
     A folder that is there is renamed first, as no system can replace it by another: who is killed
-    just then finds it beside as `NAME.earlier-…`.
+    just then finds it beside as `STEM.earlier-…`.
     """
     if not path.is_dir():
         os.replace(partial, path)
@@ -122,7 +126,7 @@ def remove(path: Path) -> None:
 
 
 def _beside(path: Path, kind: str) -> Path:
-    return path.with_stem(f"{path.stem}.{kind}-{os.getpid()}-{secrets.token_hex(3)}")
+    return path.with_stem(f"{path.stem}.{kind}-{_HOST}-{os.getpid()}-{secrets.token_hex(3)}")
 
 
 def _lives(process: int) -> bool:
@@ -153,4 +157,4 @@ def complete_or_absent(path: AnyPath) -> Iterator[Path]:
     except OSError as error:
         raise StabilizerError(f"{path}: cannot be written: {error.strerror}") from error
     finally:
-        partial.unlink(missing_ok=True)
+        remove(partial)

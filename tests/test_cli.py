@@ -10,6 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gyro_data import GyroDataError, read
+from stabilizer import StabilizerError
+from stabilizer.video import probe
 from tests.command_line import (
     ENVIRONMENT,
     STABILIZER,
@@ -181,6 +184,26 @@ def test_wrong_options_are_one_line_and_leave_nothing(stem, tmp_path, arguments,
 
 def test_an_error_is_the_same_seen_from_outside(stem, tmp_path) -> None:
     refused(run_alone("stabilize", *files(stem), "-o", tmp_path / "a.mp4", "--zoom", 0), "zoom")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such files")
+def test_what_may_have_no_end_is_refused_at_once(stem, tmp_path) -> None:
+    video, log, *camera = files(stem)
+    pipe, what = tmp_path / "pipe", "is no regular file"
+    os.mkfifo(pipe)
+    output = ("-o", tmp_path / "out.mp4")
+    for wrong in (pipe, "/dev/zero"):
+        refused(run("stabilize", wrong, log, *camera, *output), str(wrong), what)
+        refused(run("stabilize", video, wrong, *camera, *output), str(wrong), what)
+        refused(run("stabilize", video, log, "--camera", wrong, *output), str(wrong), what)
+        refused(run("info", wrong), str(wrong), what)
+        refused(run("convert", wrong, "-o", tmp_path / "log.csv"), str(wrong), what)
+    for wrong in (pipe, tmp_path):
+        with pytest.raises(StabilizerError, match=f"{wrong}: {what}"):
+            probe(wrong)
+        with pytest.raises(GyroDataError, match=f"{wrong}: {what}"):
+            read(wrong)
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_wrong_files_are_one_line_and_leave_nothing(stem, tmp_path) -> None:

@@ -57,6 +57,19 @@ def test_a_summary_says_what_was_done(stem, tmp_path) -> None:
     refused(run("stabilize", *told(stem), "-o", tmp_path / "b.mp4", "--summary", wrong), ".json")
 
 
+@pytest.mark.parametrize(("option", "end"), [("--summary", ".json"), ("--motion", ".csv")])
+def test_what_cannot_be_written_beside_leaves_the_video(stem, tmp_path, option, end) -> None:
+    output, other = tmp_path / "steady.mp4", tmp_path / f"{'long' * 62}{end}"
+    done = run("stabilize", *told(stem), "-o", output, option, other)
+    refused(done, f"{other}: cannot be written", f"but {output} is complete")
+    assert len(probe(output).frame_pts) == 20
+    assert [path.name for path in tmp_path.iterdir()] == ["steady.mp4"]
+    if option == "--summary":
+        dry = run("stabilize", *told(stem), "-o", tmp_path / "b.mp4", option, other, "--dry-run")
+        refused(dry, f"{other}: cannot be written")
+        assert "complete" not in dry.stderr
+
+
 def test_progress_in_json_is_lines_that_a_program_reads(stem, tmp_path) -> None:
     done = run_alone(
         "stabilize", *told(stem), "-o", tmp_path / "steady.mp4", "--progress", "json", "--quiet"
@@ -94,6 +107,7 @@ def test_what_a_cut_off_video_holds_is_saved_and_said(stem, tmp_path, caplog) ->
     assert 5 < saved < 20
     facts = json.loads(summary.read_text())
     assert facts["frames"]["written"] == saved
+    assert f", {saved} frames, mean zoom" in done.stdout
     assert f"{saved} of " in facts["lost"]
     strict = run("stabilize", *arguments, "-o", tmp_path / "strict.mp4", "--strict")
     refused(strict, "strict refuses to save the rest")
@@ -111,7 +125,9 @@ def test_a_hole_in_a_video_costs_its_own_frames_only(stem, tmp_path) -> None:
     arguments = [path, f"{stem}.csv", "--camera", f"{stem}.camera.json", "--no-sync"]
     done = run("stabilize", *arguments, "-o", tmp_path / "steady.mp4")
     assert done.returncode == 4
-    assert 10 <= len(probe(tmp_path / "steady.mp4").frame_pts) <= 20
+    saved = len(probe(tmp_path / "steady.mp4").frame_pts)
+    assert 10 <= saved < 20
+    assert f", {saved} frames, mean zoom" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from stabilizer.new_files import partial_name, put_in_place
 from stabilizer.smoothing import SMOOTHERS
 from stabilizer.sync import ClockSync
 from stabilizer.video import Encoding, ImageSequence, VideoInfo, VideoReader, VideoWriter, probe
+from stabilizer.video.image_heads import size_of
 from stabilizer.video.image_sequence import ImagePattern
 from tests.command_line import (
     ENVIRONMENT,
@@ -32,7 +33,7 @@ from tests.command_line import (
     refused,
     run,
 )
-from tests.test_kills import NO_PROCESS
+from tests.test_kills import NO_PROCESS, of_process
 from tests.witness import ffmpeg, ffprobe
 
 pytestmark = pytest.mark.skipif(
@@ -209,21 +210,79 @@ def test_sequences_that_cannot_be_read_are_told(tmp_path) -> None:
     assert not target.parent.exists()
 
 
-def test_a_change_of_size_is_told_as_of_a_video(tmp_path) -> None:
-    source = made_images(tmp_path / "in" / "%d.png", n=6, kind="8 bit")
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_another_size_is_told_before_any_work(tmp_path, suffix) -> None:
+    source = made_images(tmp_path / "in" / f"%d{suffix}", n=6, kind="8 bit")
+    assert {size_of(path) for path in source.parent.iterdir()} == {(65, 48)}
     cv2.imwrite(str(source) % 4, noise(4, np.uint8)[:40, :40])
-    done = still(source, tmp_path / "out" / "%d.png", "--fps", 25)
-    refused(done, "changes from 65x48 rgb24 to 40x40 rgb24 at 0.120 s")
+    words = f"4{suffix}: has 40x40 pixels, images before it have 65x48"
+    refused(run("info", source, "--fps", 25), words)
+    refused(still(source, tmp_path / "out" / "%d.png", "--fps", 25), words)
     assert names(tmp_path) == ["in", "log.csv"]
 
 
-def test_an_empty_image_does_not_end_a_sequence_in_silence(tmp_path) -> None:
-    source = made_images(tmp_path / "in" / "%d.png", n=6)
-    Path(str(source) % 5).write_bytes(b"")
+def test_another_size_that_heads_do_not_tell_is_told_as_of_a_video(tmp_path) -> None:
+    source = made_images(tmp_path / "in" / "%d.bmp", n=6, kind="8 bit")
+    assert size_of(Path(str(source) % 1)) is None
+    cv2.imwrite(str(source) % 4, noise(4, np.uint8)[:40, :40])
     done = still(source, tmp_path / "out" / "%d.png", "--fps", 25)
-    assert done.returncode == 4
-    assert probe(ImageSequence(str(source), Fraction(25))).damage
-    refused(still(source, tmp_path / "two" / "%d.png", "--fps", 25, "--strict"), "4 of 6 frames")
+    refused(done, "changes from 65x48 bgr24 to 40x40 bgr24 at 0.120 s")
+
+
+def test_heads_that_are_damaged_tell_no_size(tmp_path) -> None:
+    for suffix in (".png", ".tif"):
+        whole = Path(str(made_images(tmp_path / f"%d{suffix}", n=1)) % 1)
+        content = whole.read_bytes()
+        for n_bytes in range(0, 24):
+            whole.write_bytes(content[:n_bytes])
+            assert size_of(whole) is None
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("n_bytes", [0, 40])
+def test_images_that_hold_nothing_cost_no_others(tmp_path, n_bytes, suffix, caplog) -> None:
+    source = made_images(tmp_path / "in" / f"%d{suffix}", 11, 6)
+    for number in (11, 13, 14):
+        image = Path(str(source) % number)
+        image.write_bytes(image.read_bytes()[:n_bytes])
+    target = tmp_path / "out" / "%d.png"
+    done = still(source, target, "--fps", 25)
+    assert done.returncode == 4, done.stderr
+    assert "3 of 6 frames were saved" in caplog.text
+    assert caplog.text.count(f"empty images: 11{suffix} and 2 more") == (n_bytes == 0)
+    assert names(target.parent) == ["12.png", "15.png", "16.png"]
+    for number in (12, 15, 16):
+        got = cv2.imread(str(target) % number, cv2.IMREAD_UNCHANGED)
+        np.testing.assert_array_equal(got, noise(number))
+    video = target.with_name("a.mkv")
+    done = still(source, video, "--fps", 25, "--strict", "--codec", "ffv1")
+    refused(done, "3 of 6 frames")
+    assert not video.exists()
+    assert still(source, video, "--fps", 25, "--codec", "ffv1").returncode == 4
+    told = ffprobe(video, "-show_frames")["frames"]
+    assert [f["pts_time"] for f in told] == ["0.040000", "0.160000", "0.200000"]
+
+
+def test_images_that_are_all_empty_are_refused(tmp_path) -> None:
+    source = made_images(tmp_path / "in" / "%d.png", n=3)
+    for path in source.parent.iterdir():
+        path.write_bytes(b"")
+    refused(run("info", source, "--fps", 25), "its images are all empty")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no such files")
+def test_what_is_no_file_among_images_is_told_at_once(tmp_path) -> None:
+    source = made_images(tmp_path / "in" / "%d.png", n=4)
+    image = Path(str(source) % 3)
+    image.unlink()
+    os.mkfifo(image)
+    refused(run("info", source, "--fps", 25), "3.png: cannot be read: it is no regular file")
+    image.unlink()
+    image.mkdir()
+    refused(run("info", source, "--fps", 25), "3.png: cannot be read: it is no regular file")
+    image.rmdir()
+    image.symlink_to(tmp_path / "none")
+    refused(run("info", source, "--fps", 25), "3.png: cannot be read: No such file")
 
 
 def test_behind_an_image_that_is_damaged_numbers_stay(tmp_path) -> None:
@@ -448,11 +507,10 @@ def test_from_python_and_with_the_log_beside_the_folder(tmp_path) -> None:
 
 def test_folders_are_swapped_and_leftovers_of_dead_processes_removed(tmp_path) -> None:
     folder = tmp_path / "out"
-    running, dead = partial_name(folder), tmp_path / f"out.partial-{NO_PROCESS}-abc"
-    others = [
-        tmp_path / name for name in ("out.partial-x", "other.partial-1-a", "out.partial-1-a.d")
-    ]
-    earlier = tmp_path / f"out.earlier-{NO_PROCESS}-abc"
+    running = partial_name(folder)
+    dead = of_process(running, NO_PROCESS)
+    others = [tmp_path / name for name in ("out.partial-x", f"x{dead.name}", f"{dead.name}.d")]
+    earlier = tmp_path / dead.name.replace("partial", "earlier")
     for made in (running, dead, earlier, *others):
         made.mkdir()
         (made / "1.png").write_text(made.name)
@@ -523,7 +581,21 @@ def test_images_that_cannot_be_written_leave_nothing(tmp_path) -> None:
     assert names(tmp_path) == ["in", "log.csv"]
 
 
-def test_an_image_is_no_video_to_be_named_alone(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("named", "advice"),
+    [("a_%03d.png", "a_%03d.png"), ("%d.tif", "%d.tif"), ("x.bmp", "%05d.bmp")],
+)
+def test_one_image_is_no_video(tmp_path, named, advice) -> None:
+    (tmp_path / "in").mkdir()
+    for number in (9, 10):
+        image = tmp_path / "in" / (named % number if "%" in named else named)
+        cv2.imwrite(str(image), noise(number, np.uint8))
+    words = ("is one image; name the sequence", f"in/{advice} --fps 30")
+    refused(still(image, tmp_path / "out" / "a.mp4"), *words)
+    refused(run("info", image, "--fps", 25), *words)
+
+
+def test_an_image_is_an_input(tmp_path) -> None:
     made_images(tmp_path / "in" / "%d.png", n=3)
     log = made_log(tmp_path)
     call = ("plan", tmp_path / "in", log, "--fps", 25, *STILL, "--overwrite")

@@ -1,6 +1,8 @@
 """What a killed or interrupted run leaves behind: what was there before."""
 
+import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +15,11 @@ from stabilizer.new_files import partial_name
 from tests.command_line import ENVIRONMENT, made_clip
 
 NO_PROCESS = 2**22 + 1  # Linux counts to 2^22
+
+
+def of_process(ours: Path, process: int) -> Path:
+    """Return what the name of a partial file of ours would be in another process."""
+    return ours.with_name(ours.name.replace(f"-{os.getpid()}-", f"-{process}-"))
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +44,11 @@ def test_only_leftovers_of_dead_processes_are_removed(tmp_path: Path) -> None:
     output = tmp_path / "steady[1].mp4"
     running = partial_name(output)
     running.touch()
-    others = [tmp_path / name for name in ("steady[1].partial-x.mp4", "other.partial-1-a.mp4")]
-    dead = tmp_path / f"steady[1].partial-{NO_PROCESS}-abc123.mp4"
+    dead = of_process(running, NO_PROCESS)
+    elsewhere = dead.with_name(re.sub("-[0-9a-f]{8}-", "-01234567-", dead.name))  # another host's
+    assert elsewhere != dead
+    other = tmp_path / dead.name.replace("steady", "other")
+    others = [tmp_path / "steady[1].partial-x.mp4", other, elsewhere]
     for path in (*others, dead):
         path.touch()
     assert partial_name(output) != running

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from stabilizer import ClockSync, stabilize
 from stabilizer.camera import load_camera
 from stabilizer.quality import Steadiness, measure
-from stabilizer.video import VideoReader, probe
+from stabilizer.video import VideoReader, VideoWriter, probe
+from tests.witness import ffmpeg, ffprobe
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -62,6 +64,49 @@ def test_the_commands_name_files_and_options_that_exist() -> None:
     known = " ".join(help_of(command) for command in commands_of_ours)
     for option in set(re.findall(r"(?<=[` ])--[a-z-]+", README)):
         assert re.search(rf"{option}\b", known), option
+
+
+HELD = {
+    tuple(re.findall("`([a-z0-9_]+)`", cells[0])): cells[1:]
+    for line in re.findall(r"^\| (?:sound|subtitles) (.*) \|$", README, flags=re.MULTILINE)
+    if len(cells := line.split(" | ")) == 5
+}
+SUBTITLES = ("mov_text", "subrip", "ass", "webvtt")
+ENCODERS = {"mp3": "libmp3lame", "opus": "libopus", "vorbis": "libvorbis", "dts": "dca"}
+
+
+@pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="ffmpeg, which judges, is missing")
+@pytest.mark.parametrize("source_suffix", [".mkv", ".mov"])
+def test_containers_hold_what_the_table_says(tmp_path: Path, source_suffix: str) -> None:
+    """MKV holds all but mov_text."""
+    names = [n for row in HELD for n in row if (n == "mov_text") == (source_suffix == ".mov")]
+    assert len(names) in (1, 17)
+    (tmp_path / "a.srt").write_text("1\n00:00:00,000 --> 00:00:00,300\nHello\n")
+    maps = [
+        part
+        for k, name in enumerate(names, start=1)
+        for part in ("-map", 2 if name in SUBTITLES else 1, f"-c:{k}", ENCODERS.get(name, name))
+    ]
+    source = tmp_path / f"in{source_suffix}"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:d=0.4", "-f", "lavfi", "-i"),
+        *("sine=r=48000:d=0.4,aformat=channel_layouts=stereo", "-i", tmp_path / "a.srt"),
+        *("-map", 0, *maps, "-strict", -2, source),
+    )
+    info = probe(source)
+    for k, suffix in enumerate((".mp4", ".mov", ".mkv", ".webm")):
+        told = {name: cells[k] for row, cells in HELD.items() for name in row if name in names}
+        output = tmp_path / f"out{suffix}"
+        with VideoReader(info) as reader, VideoWriter(output, info, tracks_from=source) as writer:
+            for frame in reader:
+                writer.write(frame)
+        kept = {name: name for name, what in told.items() if what == "kept"}
+        encoded = {n: w.strip("`") for n, w in told.items() if w not in ("kept", "left out")}
+        streams = ffprobe(output, "-show_streams")["streams"][1:]
+        wanted = {**kept, **encoded}
+        assert sorted(s["codec_name"] for s in streams) == sorted(wanted.values())
+        assert [what.split()[1] for what in writer.changed] == list(encoded)
+        assert {what.split()[1] for what in writer.left_out} == told.keys() - wanted.keys()
 
 
 def test_the_samples_are_described_truly() -> None:

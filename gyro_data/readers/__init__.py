@@ -79,6 +79,8 @@ def carries_telemetry(video: str | PathLike[str]) -> bool:
 
 def _head(path: Path) -> bytes:
     try:
+        if path.exists() and not path.is_file():  # of a pipe there may be no end
+            raise GyroDataError(f"{path}: is no regular file; give the path of a gyro log")
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:

@@ -29,4 +29,4 @@ def accelerometer_files(path: Path) -> Iterator[Path]:
         names = {p.name.lower(): p for p in path.parent.iterdir()}
     except OSError:
         return
-    yield from (names[name] for name in wanted if name in names)
+    yield from (names[name] for name in wanted if name in names and names[name].is_file())

@@ -13,16 +13,21 @@ if TYPE_CHECKING:
     from stabilizer.plan import Plan
 
 
-def summary(plan: "Plan", limit: float | None = None, synchronized: str | None = None) -> str:
+def summary(
+    plan: "Plan",
+    limit: float | None = None,
+    synchronized: str | None = None,
+    written: int | None = None,
+) -> str:
     """Return the plan in one line: frames, zoom and whether it reaches `limit`, margin, gaps.
 
-    `synchronized` is what there is to say of the sync.
+    `synchronized` is what there is to say of the sync; `written` counts frames, None: all.
     """
     n_frames, largest = len(plan.frame_times), plan.zoom.max()
     missing = n_frames - int(plan.covered.sum())
     reached = limit is not None and largest > limit - 5e-4  # shown with three decimals
     parts = [
-        f"{n_frames} frames",
+        f"{n_frames if written is None else written} frames",
         f"mean zoom {plan.zoom.mean():.3f}",
         f"largest {largest:.3f}" + (" (the limit)" if reached else ""),
         f"worst border margin {max(0.0, plan.margin.min()):.1f} px",

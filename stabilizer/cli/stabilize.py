@@ -2,7 +2,8 @@
 
 import logging
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -100,7 +101,7 @@ def stabilize(
         made = _plan(info, log, plan_file, request)
     from stabilizer.pipeline import check_undamaged, render
 
-    done, written, rendered = "not written (dry run)", [], None
+    done, rendered = "not written (dry run)", None
     if dry_run:
         if request.strict:
             check_undamaged(info, made.plan)
@@ -118,16 +119,18 @@ def stabilize(
                 strict=request.strict,
                 progress=progress,
             )
-        written = write_plan_files(made.plan, files)
         spent = time.perf_counter() - began
         done = f"written in {spent:.1f} s ({rendered.frames / spent:.1f} frames/s)"
+    with _output_is_complete(None if dry_run else output):
+        written = write_plan_files(made.plan, files)
+        if report.summary is not None:
+            seconds = time.perf_counter() - began
+            save_summary(report.summary, info, made, rendered, output, seconds)
+            written.append(report.summary)
     limit = zoom_limit(request) if plan_file is None else None
-    if report.summary is not None:
-        seconds = time.perf_counter() - began
-        save_summary(report.summary, info, made, rendered, output, seconds)
-        written.append(report.summary)
+    n_frames = None if rendered is None else rendered.frames
     if not report.quiet:
-        print(f"{output}: {done}, {summary(made.plan, limit, made.synchronized)}")
+        print(f"{output}: {done}, {summary(made.plan, limit, made.synchronized, n_frames)}")
         for line in _kept_otherwise(rendered):
             print(f"{output}: {line}")
         for path in written:
@@ -149,6 +152,17 @@ def _check_summary(path: Path | None, *, inputs: list[Path], overwrite: bool) ->
 
     if path is not None:
         check_new_file(path, suffixes=[SUMMARY_SUFFIX], inputs=inputs, overwrite=overwrite)
+
+
+@contextmanager
+def _output_is_complete(output: Path | None) -> Iterator[None]:
+    """Have errors about other files say that the output, if there is one, is whole."""
+    try:
+        yield
+    except StabilizerError as error:
+        if output is None:
+            raise
+        raise StabilizerError(f"{error}; but {output} is complete") from error
 
 
 def _encoding(pictures: PictureOptions) -> "Encoding":

@@ -1,15 +1,21 @@
 """A sequence of images: the numbered files of a folder that are the frames of a video."""
 
+import io
+import logging
 import os
 import re
+import stat
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import BinaryIO, Self
 
 from stabilizer.errors import StabilizerError
+from stabilizer.video.image_heads import size_of
+
+LOG = logging.getLogger(__name__)
 
 AnyPath = str | os.PathLike[str]
 
@@ -113,8 +119,7 @@ class ImageSequence:
         numbers = range(found[0], found[-1] + 1)
         if len(found) < len(numbers):
             first = next(n for n, there in zip(numbers, found, strict=False) if n != there)
-            others = len(numbers) - len(found) - 1
-            missing = pattern.name(first) + (f" and {others} more" if others else "")
+            missing = pattern.name(first) + _and_more(len(numbers) - len(found) - 1)
             raise StabilizerError(
                 f"{self}: lacks {missing}; fill the gap or move the images behind it elsewhere"
             )
@@ -125,6 +130,34 @@ class ImageSequence:
         """The images, in order."""
         pattern = ImagePattern.parse(self.pattern)
         return [pattern.folder / pattern.name(n) for n in self.numbers]
+
+    @cached_property
+    def empty(self) -> frozenset[str]:
+        """The names of the images that are empty, of which a warning tells once.
+
+        Raises StabilizerError if all are, if one cannot be read, or if sizes differ.
+        """
+        empty = [path.name for path in self.files if not _n_bytes(path)]
+        if len(empty) == len(self.numbers):
+            raise StabilizerError(f"{self}: its images are all empty; was the disk full?")
+        size = None
+        for path in self.files:
+            own = None if path.name in empty else size_of(path)
+            size = size or own
+            if own and size and own != size:
+                raise StabilizerError(
+                    f"{path}: has {own[0]}x{own[1]} pixels, images before it have "
+                    f"{size[0]}x{size[1]}; a sequence has one size"
+                )
+        if empty:
+            LOG.warning("%s: empty images: %s%s", self, empty[0], _and_more(len(empty) - 1))
+        return frozenset(empty)
+
+    def opened_image(self, name: str, *_: object) -> BinaryIO:
+        """Return an image for FFmpeg, to which an empty one would be the end of the sequence."""
+        if os.path.basename(name) in self.empty:
+            return io.BytesIO(b"\0")
+        return open(name, "rb")
 
     @property
     def for_ffmpeg(self) -> tuple[str, dict[str, str]]:
@@ -150,13 +183,35 @@ def is_sequence(path: AnyPath) -> bool:
     return path.is_dir() or ("%" in path.name and not path.exists())
 
 
+def pattern_of(path: Path) -> Path | None:
+    """Return a pattern that a file has if it is named as an image is, else None."""
+    if path.suffix.lower() not in _IMAGES or not path.is_file():
+        return None
+    parts = _NUMBERED.fullmatch(path.name)
+    before, after = (parts[1], parts[3]) if parts else ("", path.suffix)
+    numbers = _numbers_in(path.parent).get((before, after), ["00001"])
+    return path.parent / str(ImagePattern(path.parent, before, _fewest_digits(numbers), after))
+
+
+def _n_bytes(image: Path) -> int:
+    """Return how long a file is; raises StabilizerError for what cannot be read as one."""
+    try:
+        found = image.stat()
+        if stat.S_ISREG(found.st_mode) and os.access(image, os.R_OK):
+            return found.st_size
+        why = "it is no regular file, or not yours to read"
+    except OSError as error:
+        why = str(error.strerror)
+    raise StabilizerError(f"{image}: cannot be read: {why}; mend it or move it elsewhere")
+
+
+def _and_more(n: int) -> str:
+    return f" and {n} more" if n else ""
+
+
 def _only_pattern(folder: Path) -> Path:
     """Return folder and pattern of the one sequence of images in a folder."""
-    digits: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for name in _names(folder):
-        parts: Any = _NUMBERED.fullmatch(name)
-        if parts and parts[3].lower() in _IMAGES and "%" not in name:
-            digits[parts[1], parts[3]].append(parts[2])
+    digits = _numbers_in(folder)
     patterns = [
         ImagePattern(folder, before, _fewest_digits(found), after)
         for (before, after), found in digits.items()
@@ -175,6 +230,16 @@ def _only_pattern(folder: Path) -> Path:
         names = ", ".join(sorted(map(str, patterns)))
         raise StabilizerError(f"{folder}: holds {names}; name one, as {folder / str(patterns[0])}")
     return folder / str(patterns[0])
+
+
+def _numbers_in(folder: Path) -> dict[tuple[str, str], list[str]]:
+    """Return the numbers of a folder's images as written, by what is before and behind them."""
+    found: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in _names(folder):
+        parts = _NUMBERED.fullmatch(name)
+        if parts and parts[3].lower() in _IMAGES and "%" not in name:
+            found[parts[1], parts[3]].append(parts[2])
+    return found
 
 
 def _fewest_digits(numbers: list[str]) -> int:

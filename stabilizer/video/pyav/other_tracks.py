@@ -1,4 +1,4 @@
-"""Sound, subtitles and telemetry: packets copied unchanged from one file into another."""
+"""Sound, subtitles and telemetry: packets from one file into another, unchanged where it can be."""
 
 import io
 from collections.abc import Iterator
@@ -15,6 +15,7 @@ from stabilizer.video.image_sequence import IMAGE2
 from stabilizer.video.pyav.pcm import PcmHoles
 from stabilizer.video.pyav.reading import codec_name, is_cover
 from stabilizer.video.pyav.sound import SoundEncoder
+from stabilizer.video.pyav.subtitles import SubtitleEncoder, is_text
 from stabilizer.video.pyav.tags import true_tags
 
 _HOLD_DATA = ("mp4", "mov")
@@ -36,7 +37,7 @@ class OtherTracks:
     def __init__(self, source: InputContainer, output: OutputContainer) -> None:
         self._source, self._output = source, output
         self._copies: dict[int, Stream] = {}
-        self._encoders: dict[int, SoundEncoder] = {}
+        self._encoders: dict[int, SoundEncoder | SubtitleEncoder] = {}
         self._holes: dict[int, PcmHoles] = {}
         self._last_dts: dict[int, int] = {}
         self.left_out: list[str] = []
@@ -64,7 +65,7 @@ class OtherTracks:
             self._next = next(self._packets, None)
 
     def _add(self, stream: Stream) -> None:
-        """Have the output hold a stream: as it is, encoded anew if it is sound, or not at all."""
+        """Have the output hold a stream: as it is, encoded anew (sound, text), or not at all."""
         if stream.type == "attachment":
             self._attach(stream)
         elif not self._tells_elsewhere(stream):
@@ -73,12 +74,17 @@ class OtherTracks:
                 return
             if self._add_copy(stream):
                 return
-            if isinstance(stream, AudioStream) and stream.codec_context is not None:
-                encoder = SoundEncoder(stream, self._output)
+            encoder = self._encoder_of(stream)
+            if encoder is not None:
                 self._encoders[stream.index] = encoder
                 self.encoded.append(f"{_described(stream)} as {encoder.what}")
             else:
                 self.left_out.append(_described(stream))
+
+    def _encoder_of(self, stream: Stream) -> SoundEncoder | SubtitleEncoder | None:
+        if isinstance(stream, AudioStream) and stream.codec_context is not None:
+            return SoundEncoder(stream, self._output)
+        return SubtitleEncoder(stream, self._output) if is_text(codec_name(stream)) else None
 
     def _add_copy(self, stream: Stream) -> bool:
         if stream.type == "data" and not (

@@ -231,10 +231,13 @@ def opened(path: AnyPath) -> InputContainer:
     if isinstance(path, ImageSequence):
         name, options = path.for_ffmpeg
         how = {"options": {**_LIMITS, **options}, "format": IMAGE2}
+        if path.empty:
+            how["io_open"] = path.opened_image
     else:
         name = os.fspath(path)
         if not os.path.isfile(name):
-            raise StabilizerError(f"{name}: no such file; check the path")
+            what = "is no regular file" if os.path.exists(name) else "no such file"
+            raise StabilizerError(f"{name}: {what}; check the path")
     with errors_about(path, "is not a video that FFmpeg can read"):
         container: InputContainer = av.open(name, "r", **how, **LENIENT_TAGS)
         return container

@@ -68,6 +68,8 @@ def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
         raise StabilizerError(f"{path}: holds no frame that can be decoded; is the file complete?")
     known, untimed = _timed(told)
     begin = first.pts if first.pts is not None and first.pts in known else -math.inf
+    if container.format.name == IMAGE2:  # where no frame needs another one
+        begin = -math.inf
     shown, untimed = known[known >= begin], untimed[untimed >= begin]
     once = np.unique(shown)
     if len(shown) <= len(untimed):
