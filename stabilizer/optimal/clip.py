@@ -7,7 +7,7 @@ import numpy as np
 from gyro_data.checks import Bools, Floats
 from gyro_data.quaternions import continuous, normalize
 from stabilizer.border import LARGEST_ZOOM, chunks
-from stabilizer.convolution import gaussian, separable
+from stabilizer.convolution.kernels import gaussian
 from stabilizer.crop import ZoomRange, calm_above
 from stabilizer.optimal.border_model import BorderModel
 from stabilizer.optimal.border_rows import SUBSTEPS, BorderRows
@@ -62,7 +62,10 @@ class Shot:
     def quat_smoothed(self) -> Floats:
         """Return the measured path, where it may be left, without the shake (N, 4)."""
         quat = continuous(self.quat_measured)
-        mean = separable(quat, np.ones(1), gaussian(_START_SMOOTHING / STEP), border="replicate")
+        kernel = gaussian(_START_SMOOTHING / STEP)
+        reach = len(kernel) // 2
+        padded = np.pad(quat, ((reach, reach), (0, 0)), mode="edge")
+        mean = np.column_stack([np.convolve(part, kernel, "valid") for part in padded.T])
         return np.where(self.held[:, None], quat, normalize(mean))
 
     def at_frames(self, path: NodePath) -> tuple[Floats, Floats]:
