@@ -80,6 +80,8 @@ def test_sound_is_the_same_or_encoded_anew_and_said(tmp_path: Path, codec: str) 
         target = tmp_path / f"out{suffix}"
         changed = copied(source, target).changed
         (after,) = sounds(target)
+        if suffix == ".mp4" and codec.startswith("pcm_"):  # known to few players there
+            assert changed
         if changed:
             name = "opus" if suffix == ".webm" else "aac"
             assert codec not in KEPT[suffix]

@@ -8,7 +8,6 @@ from typing import Any
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
-from av.packet import Packet
 from av.stream import Discard, Stream
 
 from stabilizer.video.image_sequence import IMAGE2
@@ -20,12 +19,13 @@ from stabilizer.video.pyav.tags import true_tags
 _HOLD_DATA = ("mp4", "mov")
 _HOLDS_ATTACHMENTS = "matroska"
 _PCM = "pcm_"
-_PLAY_ON = ("mp4", "mov")
+_PLAYS_ON = "mov"
 """What plays samples of PCM one after the other, whatever their times."""
+_NO_PCM = "mp4"
+"""What holds PCM only in a way that few players know."""
 _TIMECODE = "timecode"
 _TOLD_LENGTH = "tta"
 """A codec whose end is not decoded where the file is longer than its sound."""
-_SOME_SAMPLES = 4096  # bytes
 
 AnyPacket = Any  # av.packet.Packet, which cannot be subscripted at run time
 
@@ -94,7 +94,7 @@ class OtherTracks:
         if stream.type != "data":
             copy.disposition = stream.disposition
         self._copies[stream.index] = copy
-        plays_on = self._output.format.name in _PLAY_ON and codec_name(stream).startswith(_PCM)
+        plays_on = self._output.format.name == _PLAYS_ON and codec_name(stream).startswith(_PCM)
         if plays_on and isinstance(stream, AudioStream):
             self._holes[stream.index] = PcmHoles(stream)
         return True
@@ -172,16 +172,13 @@ class OtherTracks:
 
 
 def _holds(container: str, stream: Stream) -> bool:
-    """Tell if a container takes a stream: some say so only when their head or end is written."""
-    if codec_name(stream) == _TOLD_LENGTH:
+    """Tell if a container takes a stream: some say so only when their head is written."""
+    codec = codec_name(stream)
+    if codec == _TOLD_LENGTH or (container == _NO_PCM and codec.startswith(_PCM)):
         return False
     trial = av.open(io.BytesIO(), "w", container)
     try:
-        copy = trial.add_stream_from_template(stream)
-        if codec_name(stream).startswith(_PCM):  # whose layout of channels is judged at the end
-            packet = Packet(bytes(_SOME_SAMPLES))
-            packet.stream, packet.pts, packet.dts, packet.time_base = copy, 0, 0, Fraction(1, 1000)
-            trial.mux(packet)
+        trial.add_stream_from_template(stream)
         trial.start_encoding()
         trial.close()
     except (ValueError, av.FFmpegError):
