@@ -1,6 +1,7 @@
 """Sound, subtitles and telemetry: packets copied unchanged from one file into another."""
 
 import io
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -134,6 +135,8 @@ class OtherTracks:
                     continue
                 if packet.dts is None:
                     continue
+                if packet.stream.type == "subtitle":
+                    _trim(packet, origin if cut else None, end)
                 t = packet.dts * packet.time_base
                 if end is not None and t >= end:
                     running.remove(packet.stream_index)
@@ -184,6 +187,18 @@ def _holds(container: str, stream: Stream) -> bool:
     except (ValueError, av.FFmpegError):
         return False
     return True
+
+
+def _trim(packet: AnyPacket, start: Fraction | None, end: float | None) -> None:
+    """Have what is shown at the start begin there, and what is shown at the end stop there (s)."""
+    first, after = packet.dts, packet.dts + (packet.duration or 0)
+    if start is not None:
+        begin = math.ceil(start / packet.time_base)
+        first = begin if first < begin < after else first
+    if end is not None:
+        after = min(after, math.ceil(end / packet.time_base))
+    packet.pts = packet.dts = first
+    packet.duration = max(0, after - first)
 
 
 def _described(stream: Stream) -> str:
