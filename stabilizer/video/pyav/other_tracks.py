@@ -2,6 +2,7 @@
 
 import io
 import math
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -20,10 +21,16 @@ from stabilizer.video.pyav.tags import true_tags
 _HOLD_DATA = ("mp4", "mov")
 _HOLDS_ATTACHMENTS = "matroska"
 _PCM = "pcm_"
+_BEGIN_AT_0 = ("matroska", "webm")
+"""What moves all tracks so that none begins before that."""
+_BY_TIMES = ("mp4", "mov")
+"""What says by times alone which samples of sound are not played."""
+_ROUNDED = Fraction(1, 1000)  # s, of Matroska's times
 _PLAYS_ON = "mov"
 """What plays samples of PCM one after the other, whatever their times."""
 _NO_PCM = "mp4"
 """What holds PCM only in a way that few players know."""
+_SKIPPED = "skip_samples"
 _TIMECODE = "timecode"
 _TOLD_LENGTH = "tta"
 """A codec whose end is not decoded where the file is longer than its sound."""
@@ -42,8 +49,8 @@ class OtherTracks:
         self._last_dts: dict[int, int] = {}
         self.left_out: list[str] = []
         """What the output cannot hold, in words."""
-        self.encoded: list[str] = []
-        """What it holds only encoded anew, in words."""
+        self.changed: list[str] = []
+        """What it holds encoded anew or in part, in words; known at the end."""
         self.damaged = False
         """Whether the source could not be read to its end."""
         pictures = next((s for s in source.streams.video if not is_cover(s)), None)
@@ -77,7 +84,7 @@ class OtherTracks:
             if isinstance(stream, AudioStream) and stream.codec_context is not None:
                 encoder = SoundEncoder(stream, self._output)
                 self._encoders[stream.index] = encoder
-                self.encoded.append(f"{_described(stream)} as {encoder.what}")
+                self.changed.append(f"{_described(stream)} as {encoder.what}")
             else:
                 self.left_out.append(_described(stream))
 
@@ -142,7 +149,7 @@ class OtherTracks:
                     running.remove(packet.stream_index)
                     if not running:
                         break
-                elif not cut or t >= origin:
+                elif t >= origin if cut else not self._is_hidden(packet):
                     yield from self._moved(packet, origin)
         except av.FFmpegError:
             self.damaged = True
@@ -157,6 +164,8 @@ class OtherTracks:
             yield from encoder.encoded(packet, origin)
             return
         self._tell_duration(packet)
+        if self._output.format.name in _BY_TIMES:
+            _tell_padding(packet)
         index = packet.stream_index
         silence = self._holes[index].before(packet) if index in self._holes else ()
         for part in (*silence, packet):
@@ -165,6 +174,18 @@ class OtherTracks:
             part.pts = None if part.pts is None else part.pts - shift
             part.dts = (part.dts or 0) - shift
             yield part.dts * part.time_base, part
+
+    def _is_hidden(self, packet: AnyPacket) -> bool:
+        """Tell if a packet begins before the presentation, in a container that would show it."""
+        copied = packet.stream_index in self._copies
+        if not copied or self._output.format.name not in _BEGIN_AT_0:
+            return False
+        if packet.dts * packet.time_base > -_padding(packet.stream) - _ROUNDED:
+            return False
+        end = (packet.dts + (packet.duration or 0)) * packet.time_base
+        if end > 0:
+            self.changed.append(f"{_described(packet.stream)} from {float(end):.3f} s on")
+        return True
 
     def _tell_duration(self, packet: AnyPacket) -> None:
         """Give sound without durations that of the packet before: MP4's end would cut the last."""
@@ -187,6 +208,28 @@ def _holds(container: str, stream: Stream) -> bool:
     except (ValueError, av.FFmpegError):
         return False
     return True
+
+
+def _padding(stream: Stream) -> Fraction:
+    """Return how long (s) the sound that decoders leave out at its beginning lasts."""
+    if not isinstance(stream, AudioStream) or stream.codec_context is None:
+        return Fraction(0)
+    return Fraction(stream.codec_context.delay, stream.codec_context.sample_rate)
+
+
+def _tell_padding(packet: AnyPacket) -> None:
+    """Have the times of a packet say which of its samples are not played, as told beside it."""
+    if not packet.has_sidedata(_SKIPPED):
+        return
+    at_begin, at_end = struct.unpack_from("<II", bytes(packet.get_sidedata(_SKIPPED)))
+    rate = packet.stream.codec_context.sample_rate
+    samples = packet.time_base * rate  # to a tick
+    begin = round(packet.dts * samples)
+    if abs(begin + at_begin) < samples:  # but for rounding, it begins before 0 by what is skipped
+        begin = -at_begin
+    packet.pts = packet.dts = begin
+    packet.duration = max(0, round(packet.duration * samples) - at_end)
+    packet.time_base = Fraction(1, rate)
 
 
 def _trim(packet: AnyPacket, start: Fraction | None, end: float | None) -> None:
