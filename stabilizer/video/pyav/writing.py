@@ -205,7 +205,7 @@ class VideoWriter:
         name = chosen_encoder(self.encoding, info, self.path.suffix)
         stream = self._container.add_stream(
             name,
-            info.average_rate,
+            info.even_rate or info.average_rate,
             encoder_options(self.encoding, name, info),
             width=self.info.width,
             height=self.info.height,
