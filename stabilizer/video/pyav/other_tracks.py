@@ -214,7 +214,7 @@ def _padding(stream: Stream) -> Fraction:
     """Return how long (s) the sound that decoders leave out at its beginning lasts."""
     if not isinstance(stream, AudioStream) or stream.codec_context is None:
         return Fraction(0)
-    return Fraction(stream.codec_context.delay, stream.codec_context.sample_rate)
+    return Fraction(stream.codec_context.delay, stream.codec_context.sample_rate or 1)
 
 
 def _tell_padding(packet: AnyPacket) -> None:
