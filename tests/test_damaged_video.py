@@ -289,12 +289,13 @@ def stem(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made_clip(tmp_path_factory.mktemp("damaged") / "clip")
 
 
-def remuxed(source: Path, target: Path) -> Path:
+def remuxed(source: Path, target: Path, *, sound: bool = False) -> Path:
     with av.open(source) as old, av.open(target, "w") as new:
-        stream = new.add_stream_from_template(old.streams.video[0])
-        for packet in old.demux(video=0):
+        kept = [*old.streams.video, *(old.streams.audio if sound else ())]
+        copies = {stream.index: new.add_stream_from_template(stream) for stream in kept}
+        for packet in old.demux(kept):
             if packet.size:
-                packet.stream = stream
+                packet.stream = copies[packet.stream_index]
                 new.mux(packet)
     return target
 
@@ -327,6 +328,19 @@ def test_frames_without_a_time_are_lost_and_the_others_keep_theirs(stem, tmp_pat
         run("stabilize", *arguments, "-o", strict, "--strict", "--dry-run"), "2 frames have no time"
     )
     assert run("stabilize", *arguments, "-o", strict, "--strict", "--end", "0.2").returncode == 0
+
+
+@pytest.mark.parametrize("n_bytes", [188 * 30 + 17, -188, None])
+def test_a_transport_stream_that_is_cut_off_is_known_to_be(stem, tmp_path, n_bytes) -> None:
+    """Inside a packet, inside the sound at the end, and not at all."""
+    output = tmp_path / "a.mp4"
+    path = remuxed(Path(f"{stem}.mp4"), tmp_path / "clip.ts", sound=True)
+    path.write_bytes(path.read_bytes()[:n_bytes])
+    assert probe(path).damage == ("it is cut off" if n_bytes else "")
+    arguments = [path, *files(stem)[1:], "--no-sync", "-o", output]
+    assert run("stabilize", *arguments).returncode == (4 if n_bytes else 0)
+    if n_bytes:
+        refused(run("stabilize", *arguments, "--overwrite", "--strict"), "it is cut off; strict")
 
 
 @pytest.mark.parametrize("make", [damaged, cut_off])

@@ -6,6 +6,7 @@ Every file is stabilized by the plan that changes nothing, into a lossless codec
 import math
 import shutil
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -185,6 +186,16 @@ def test_the_output_is_the_input_but_for_the_shake(tmp_path: Path, name: str) ->
         assert hashes(target, "a") == hashes(source, "a")
         starts = [[float(s["start_time"]) for s in each] for each in sounds]
         assert starts[1] == pytest.approx(starts[0], abs=1e-3 if matroska else 3e-5)
+
+
+@pytest.mark.parametrize("rate", ["24", "30000/1001", "60"])
+def test_matroska_tells_the_rate_of_frames_that_come_evenly(tmp_path: Path, rate: str) -> None:
+    """Which is not that of their times on average, as these are rounded to 1 ms."""
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=s=64x48:r={rate}:d=1.3", *FFV1, source)
+    still(source, target, "--codec", "ffv1")
+    (before,), (after,) = streams(source, "video"), streams(target, "video")
+    assert Fraction(after["r_frame_rate"]) == Fraction(before["r_frame_rate"]) == Fraction(rate)
 
 
 def as_stored(stream: dict[str, Any]) -> tuple[str, ...]:

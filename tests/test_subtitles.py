@@ -46,8 +46,11 @@ def test_words_and_times_stay(tmp_path: Path, codec, source_suffix, suffix, writ
 def test_a_cut_moves_them(tmp_path: Path) -> None:
     source = rich_clip(tmp_path, subtitle_codec="subrip", name="in.mkv")
     copied(source, tmp_path / "out.mp4", start=0.4)
-    assert "00:00:00,800 --> 00:00:01,400\nAgain" in plain_text(tmp_path / "out.mp4")
-    assert "Hello" not in plain_text(tmp_path / "out.mp4")
+    text = plain_text(tmp_path / "out.mp4")
+    assert "00:00:00,000 --> 00:00:00,500\nHello" in text
+    assert "00:00:00,800 --> 00:00:01,400\nAgain" in text
+    copied(source, tmp_path / "later.mp4", start=1.0)
+    assert "Hello" not in plain_text(tmp_path / "later.mp4")
 
 
 def test_pictures_of_words_are_left_out(tmp_path: Path) -> None:

@@ -132,7 +132,19 @@ def test_a_cut_moves_chapters_timecode_and_subtitles_with_the_picture(tmp_path: 
     copied(rich_clip(tmp_path), target, start=0.4, end=1.6)
     assert titles(target) == [(0.0, 0.3, "one"), (0.3, 1.2, "two")]
     assert timecodes(target) == {"01:00:00:10"}
-    assert "00:00:00,800 --> 00:00:01,400" in subtitles(target)
+    assert "00:00:00,800 --> 00:00:01,200" in subtitles(target)
+
+
+@pytest.mark.parametrize(("suffix", "codec"), [(".mp4", "mov_text"), (".mkv", "srt")])
+def test_a_subtitle_on_screen_at_a_cut_is_kept_as_long_as_it_is_shown(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
+    source = rich_clip(tmp_path, subtitle_codec=codec, name=f"in{suffix}")
+    times = probe(source).frame_times  # Matroska's begin after its sound
+    target = tmp_path / f"out{suffix}"
+    copied(source, target, start=times[10], end=times[40])
+    shown = "00:00:00,000 --> 00:00:00,500\nHello\n\n2\n00:00:00,800 --> 00:00:01,200\nAgain\n"
+    assert subtitles(target).strip() == f"1\n{shown}".strip()
 
 
 def test_telemetry_of_an_action_camera_is_kept(tmp_path: Path) -> None:

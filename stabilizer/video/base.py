@@ -20,6 +20,10 @@ Ticks = NDArray[np.int64]
 MOST_PIXELS = 12288**2
 """A larger picture is refused; both eyes of a 12K camera have so many pixels."""
 
+_USUAL_RATES = tuple(
+    [Fraction(n) for n in (15, 24, 25, 30, 48, 50, 60, 100, 120, 240)]
+    + [Fraction(1000 * n, 1001) for n in (24, 30, 48, 60, 120, 240)]
+)
 _FEWEST_INTERVALS = 10
 _EVEN, _MOST = 0.2, 0.8  # of an interval; of all intervals
 
@@ -205,3 +209,14 @@ class VideoInfo:
             return Fraction(25)
         rate = Fraction(len(self.frame_pts) - 1, ticks) / self.time_base
         return max(rate.limit_denominator(1001), Fraction(1, 1001))
+
+    @property
+    def even_rate(self) -> Fraction | None:
+        """Frames per second where frames come evenly, but for rounding to ticks; else None."""
+        average, k = self.average_rate, np.arange(len(self.frame_pts))
+        since = self.frame_times - self.frame_times[0]
+        for rate in (min(_USUAL_RATES, key=lambda usual: abs(usual - average)), average):
+            off = np.abs(since - k / float(rate)).max()
+            if off < 1.01 * float(self.time_base):
+                return rate
+        return None

@@ -1,6 +1,8 @@
 """Sound, subtitles and telemetry: packets from one file into another, unchanged where it can be."""
 
 import io
+import math
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -8,7 +10,6 @@ from typing import Any
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
-from av.packet import Packet
 from av.stream import Discard, Stream
 
 from stabilizer.video.image_sequence import IMAGE2
@@ -21,12 +22,19 @@ from stabilizer.video.pyav.tags import true_tags
 _HOLD_DATA = ("mp4", "mov")
 _HOLDS_ATTACHMENTS = "matroska"
 _PCM = "pcm_"
-_PLAY_ON = ("mp4", "mov")
+_BEGIN_AT_0 = ("matroska", "webm")
+"""What moves all tracks so that none begins before that."""
+_BY_TIMES = ("mp4", "mov")
+"""What says by times alone which samples of sound are not played."""
+_ROUNDED = Fraction(1, 1000)  # s, of Matroska's times
+_PLAYS_ON = "mov"
 """What plays samples of PCM one after the other, whatever their times."""
+_NO_PCM = "mp4"
+"""What holds PCM only in a way that few players know."""
+_SKIPPED = "skip_samples"
 _TIMECODE = "timecode"
 _TOLD_LENGTH = "tta"
 """A codec whose end is not decoded where the file is longer than its sound."""
-_SOME_SAMPLES = 4096  # bytes
 
 AnyPacket = Any  # av.packet.Packet, which cannot be subscripted at run time
 
@@ -42,8 +50,8 @@ class OtherTracks:
         self._last_dts: dict[int, int] = {}
         self.left_out: list[str] = []
         """What the output cannot hold, in words."""
-        self.encoded: list[str] = []
-        """What it holds only encoded anew, in words."""
+        self.changed: list[str] = []
+        """What it holds encoded anew or in part, in words; known at the end."""
         self.damaged = False
         """Whether the source could not be read to its end."""
         pictures = next((s for s in source.streams.video if not is_cover(s)), None)
@@ -77,7 +85,7 @@ class OtherTracks:
             encoder = self._encoder_of(stream)
             if encoder is not None:
                 self._encoders[stream.index] = encoder
-                self.encoded.append(f"{_described(stream)} as {encoder.what}")
+                self.changed.append(f"{_described(stream)} as {encoder.what}")
             else:
                 self.left_out.append(_described(stream))
 
@@ -100,7 +108,7 @@ class OtherTracks:
         if stream.type != "data":
             copy.disposition = stream.disposition
         self._copies[stream.index] = copy
-        plays_on = self._output.format.name in _PLAY_ON and codec_name(stream).startswith(_PCM)
+        plays_on = self._output.format.name == _PLAYS_ON and codec_name(stream).startswith(_PCM)
         if plays_on and isinstance(stream, AudioStream):
             self._holes[stream.index] = PcmHoles(stream)
         return True
@@ -140,12 +148,14 @@ class OtherTracks:
                     continue
                 if packet.dts is None:
                     continue
+                if packet.stream.type == "subtitle":
+                    _trim(packet, origin if cut else None, end)
                 t = packet.dts * packet.time_base
                 if end is not None and t >= end:
                     running.remove(packet.stream_index)
                     if not running:
                         break
-                elif not cut or t >= origin:
+                elif t >= origin if cut else not self._is_hidden(packet):
                     yield from self._moved(packet, origin)
         except av.FFmpegError:
             self.damaged = True
@@ -160,6 +170,8 @@ class OtherTracks:
             yield from encoder.encoded(packet, origin)
             return
         self._tell_duration(packet)
+        if self._output.format.name in _BY_TIMES:
+            _tell_padding(packet)
         index = packet.stream_index
         silence = self._holes[index].before(packet) if index in self._holes else ()
         for part in (*silence, packet):
@@ -168,6 +180,18 @@ class OtherTracks:
             part.pts = None if part.pts is None else part.pts - shift
             part.dts = (part.dts or 0) - shift
             yield part.dts * part.time_base, part
+
+    def _is_hidden(self, packet: AnyPacket) -> bool:
+        """Tell if a packet begins before the presentation, in a container that would show it."""
+        copied = packet.stream_index in self._copies
+        if not copied or self._output.format.name not in _BEGIN_AT_0:
+            return False
+        if packet.dts * packet.time_base > -_padding(packet.stream) - _ROUNDED:
+            return False
+        end = (packet.dts + (packet.duration or 0)) * packet.time_base
+        if end > 0:
+            self.changed.append(f"{_described(packet.stream)} from {float(end):.3f} s on")
+        return True
 
     def _tell_duration(self, packet: AnyPacket) -> None:
         """Give sound without durations that of the packet before: MP4's end would cut the last."""
@@ -178,21 +202,52 @@ class OtherTracks:
 
 
 def _holds(container: str, stream: Stream) -> bool:
-    """Tell if a container takes a stream: some say so only when their head or end is written."""
-    if codec_name(stream) == _TOLD_LENGTH:
+    """Tell if a container takes a stream: some say so only when their head is written."""
+    codec = codec_name(stream)
+    if codec == _TOLD_LENGTH or (container == _NO_PCM and codec.startswith(_PCM)):
         return False
     trial = av.open(io.BytesIO(), "w", container)
     try:
-        copy = trial.add_stream_from_template(stream)
-        if codec_name(stream).startswith(_PCM):  # whose layout of channels is judged at the end
-            packet = Packet(bytes(_SOME_SAMPLES))
-            packet.stream, packet.pts, packet.dts, packet.time_base = copy, 0, 0, Fraction(1, 1000)
-            trial.mux(packet)
+        trial.add_stream_from_template(stream)
         trial.start_encoding()
         trial.close()
     except (ValueError, av.FFmpegError):
         return False
     return True
+
+
+def _padding(stream: Stream) -> Fraction:
+    """Return how long (s) the sound that decoders leave out at its beginning lasts."""
+    if not isinstance(stream, AudioStream) or stream.codec_context is None:
+        return Fraction(0)
+    return Fraction(stream.codec_context.delay, stream.codec_context.sample_rate or 1)
+
+
+def _tell_padding(packet: AnyPacket) -> None:
+    """Have the times of a packet say which of its samples are not played, as told beside it."""
+    if not packet.has_sidedata(_SKIPPED):
+        return
+    at_begin, at_end = struct.unpack_from("<II", bytes(packet.get_sidedata(_SKIPPED)))
+    rate = packet.stream.codec_context.sample_rate
+    samples = packet.time_base * rate  # to a tick
+    begin = round(packet.dts * samples)
+    if abs(begin + at_begin) < samples:  # but for rounding, it begins before 0 by what is skipped
+        begin = -at_begin
+    packet.pts = packet.dts = begin
+    packet.duration = max(0, round(packet.duration * samples) - at_end)
+    packet.time_base = Fraction(1, rate)
+
+
+def _trim(packet: AnyPacket, start: Fraction | None, end: float | None) -> None:
+    """Have what is shown at the start begin there, and what is shown at the end stop there (s)."""
+    first, after = packet.dts, packet.dts + (packet.duration or 0)
+    if start is not None:
+        begin = math.ceil(start / packet.time_base)
+        first = begin if first < begin < after else first
+    if end is not None:
+        after = min(after, math.ceil(end / packet.time_base))
+    packet.pts = packet.dts = first
+    packet.duration = max(0, after - first)
 
 
 def _described(stream: Stream) -> str:

@@ -19,6 +19,7 @@ from stabilizer.errors import StabilizerError
 from stabilizer.video.base import MOST_PIXELS, Ticks, seconds
 from stabilizer.video.image_sequence import IMAGE2
 from stabilizer.video.pyav.frame_order import in_order
+from stabilizer.video.pyav.transport import is_cut_off
 
 MOST_PIXELS_TEXT = f"{math.isqrt(MOST_PIXELS)}x{math.isqrt(MOST_PIXELS)} pixels"
 """How large a picture may be."""
@@ -81,6 +82,8 @@ def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
     last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
     if not damage and t[-1] + last < _stated_end(container, stream):
         damage = "it ends before it says"
+    if not damage and container.format.name == "mpegts" and is_cut_off(path):
+        damage = "it is cut off"
     return Scan(once, first, len(shown) - len(once), untimed, damage)
 
 

@@ -139,7 +139,6 @@ class VideoWriter:
                 source = cleanup.enter_context(opened(self.tracks_from))
                 self._tracks = OtherTracks(source, self._container)
                 self.left_out += self._tracks.left_out
-                self.changed += self._tracks.encoded
             self._cleanup = cleanup.pop_all()
         return self
 
@@ -206,7 +205,7 @@ class VideoWriter:
         name = chosen_encoder(self.encoding, info, self.path.suffix)
         stream = self._container.add_stream(
             name,
-            info.average_rate,
+            info.even_rate or info.average_rate,
             encoder_options(self.encoding, name, info),
             width=self.info.width,
             height=self.info.height,
@@ -293,6 +292,7 @@ class VideoWriter:
         self._mux(self._stream.encode(None))
         if self._tracks is not None:
             self._tracks.copy(math.inf)
+            self.changed += self._tracks.changed
         if self.strict and self.tracks_damaged:
             raise StabilizerError(
                 f"{self.tracks_from}: its other tracks are damaged; strict refuses to save the rest"
