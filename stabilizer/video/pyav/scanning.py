@@ -39,27 +39,25 @@ class Scan(NamedTuple):
     damage: str
 
 
+class _Seen(NamedTuple):
+    """What a look at all packets gives."""
+
+    first: VideoFrame | None
+    """The first frame that can be decoded."""
+    told: list[int | None]
+    """What each packet that is shown tells of its time."""
+    n_packets: int
+    cut_off: bool
+    """Whether the file could be read no further at some place."""
+
+
 def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
     """Return the ticks of all frames that are shown, the first of these frames, and what is wrong.
 
     Raises StabilizerError where no frame can be decoded, or most have no time of their own.
     """
-    first: VideoFrame | None = None
-    told: list[int | None] = []
-    damage, n_packets = "", 0
-    for packet in packets_of(container, stream):
-        if packet is None:
-            damage = "it is cut off or damaged"
-            if first is None:
-                with suppress(av.FFmpegError):
-                    first = next(iter(stream.codec_context.decode(None)), None)
-            break
-        n_packets += bool(packet.size)
-        if packet.size and not packet.is_discard:
-            told.append(packet.pts)
-        if first is None:
-            with suppress(av.FFmpegError):
-                first = next(iter(packet.decode()), None)
+    seen = _looked_through(container, stream)
+    first = seen.first
     if first is None:
         if not stream.width:
             raise StabilizerError(
@@ -67,7 +65,7 @@ def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
                 "complete?"
             )
         raise StabilizerError(f"{path}: holds no frame that can be decoded; is the file complete?")
-    known, untimed = _timed(told)
+    known, untimed = _timed(seen.told)
     begin = first.pts if first.pts is not None and first.pts in known else -math.inf
     if container.format.name == IMAGE2:  # where no frame needs another one
         begin = -math.inf
@@ -75,16 +73,46 @@ def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
     once = np.unique(shown)
     if len(shown) <= len(untimed):
         raise StabilizerError(no_times(path))
-    stated = _stated_frames(container, stream)
-    if n_packets < stated:
-        damage = f"it is cut off, with {n_packets} of {stated} frames"
-    t = seconds(once, time_base_of(stream))
-    last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
-    if not damage and t[-1] + last < _stated_end(container, stream):
-        damage = "it ends before it says"
-    if not damage and container.format.name == "mpegts" and is_cut_off(path):
-        damage = "it is cut off"
+    damage = _damage(container, stream, path, seen, once)
     return Scan(once, first, len(shown) - len(once), untimed, damage)
+
+
+def _looked_through(container: InputContainer, stream: VideoStream) -> _Seen:
+    """Read all packets, and decode until there is a frame."""
+    first: VideoFrame | None = None
+    told: list[int | None] = []
+    n_packets, cut_off = 0, False
+    for packet in packets_of(container, stream):
+        if packet is None:
+            cut_off = True
+        else:
+            n_packets += bool(packet.size)
+            if packet.size and not packet.is_discard:
+                told.append(packet.pts)
+        if first is None:
+            with suppress(av.FFmpegError):
+                context = stream.codec_context
+                pictures = context.decode(None) if packet is None else packet.decode()
+                first = next(iter(pictures), None)
+    return _Seen(first, told, n_packets, cut_off)
+
+
+def _damage(
+    container: InputContainer, stream: VideoStream, path: str, seen: _Seen, shown: Ticks
+) -> str:
+    """Return what is wrong with a file whose frames are at the ticks `shown`; "" if nothing."""
+    stated = _stated_frames(container, stream)
+    if seen.n_packets < stated:
+        return f"it is cut off, with {seen.n_packets} of {stated} frames"
+    if seen.cut_off:
+        return "it is cut off or damaged"
+    t = seconds(shown, time_base_of(stream))
+    last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
+    if t[-1] + last < _stated_end(container, stream):
+        return "it ends before it says"
+    if container.format.name == "mpegts" and is_cut_off(path):
+        return "it is cut off"
+    return ""
 
 
 def packets_of(
