@@ -415,7 +415,7 @@ def without_times(path: Path) -> None:
     ("make", "message"),
     [
         (lambda path: None, "no such file"),
-        (lambda path: path.mkdir(), "no such file"),
+        (lambda path: path.mkdir(), "is no regular file"),
         (lambda path: path.write_text("t,x,y\n1,2,3\n"), "not a video that FFmpeg can read"),
         (cut_short, "not a video that FFmpeg can read"),
         (audio_only, "no video stream"),

@@ -1,9 +1,11 @@
 """`stabilizer stabilize`: a shaky video and its gyro log, or a plan, in; a steady video out."""
 
+import ctypes
 import logging
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,6 +108,7 @@ def stabilize(
         if request.strict:
             check_undamaged(info, made.plan)
     else:
+        _give_memory_back()
         with progress_bar("rendering") as progress:
             rendered = render(
                 info,
@@ -152,6 +155,13 @@ def _check_summary(path: Path | None, *, inputs: list[Path], overwrite: bool) ->
 
     if path is not None:
         check_new_file(path, suffixes=[SUMMARY_SUFFIX], inputs=inputs, overwrite=overwrite)
+
+
+def _give_memory_back() -> None:
+    """Let the system have what planning needed: glibc keeps it, which a long clip makes much of."""
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # other C libraries give it back themselves
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager
