@@ -103,10 +103,9 @@ def rivals(clip: Clip, folder: Path, preset: str, python: str) -> dict[str, Comm
         print("FFmpeg's vidstab filters are not installed")
     imported = subprocess.run([python, "-c", "import vidstab"], capture_output=True)
     if imported.returncode == 0:
-        call = (
-            "import sys, cv2; from vidstab import VidStab; cv2.destroyAllWindows = lambda: None; "
-        )
-        call += "VidStab().stabilize(*sys.argv[1:])"  # it closes windows that it never opened
+        without_windows = "import cv2; cv2.destroyAllWindows = lambda: None"  # which it never opens
+        stabilized = "import sys; from vidstab import VidStab; VidStab().stabilize(*sys.argv[1:])"
+        call = f"{without_windows}; {stabilized}"
         names = [str(clip.video), str(folder / "vidstab.avi")]
         found["PyPI vidstab"] = [[python, "-c", call, *names]]
     else:

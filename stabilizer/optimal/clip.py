@@ -65,6 +65,7 @@ class Shot:
         kernel = gaussian(_START_SMOOTHING / STEP)
         reach = len(kernel) // 2
         padded = np.pad(quat, ((reach, reach), (0, 0)), mode="edge")
+        # not by `convolution`, for which OpenCV would be imported
         mean = np.column_stack([np.convolve(part, kernel, "valid") for part in padded.T])
         return np.where(self.held[:, None], quat, normalize(mean))
 

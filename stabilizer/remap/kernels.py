@@ -32,8 +32,6 @@ from stabilizer.remap.layout import Layout
 _NEVER = 1 << 20  # rows: for such a spread there is never room
 _FRACTION = 1 / UNIT
 _POINTED = (types.int64, types.float32, types.int32, types.float32)
-
-
 _NUMBERS = 13
 """So many are before the addresses in a job."""
 

@@ -95,6 +95,7 @@ def _folders() -> Iterator[Path]:
         yield Path(root).expanduser() / "gyro-stabilizer"
 
 
+@cache
 def _machine() -> str:
     """Return a short word for the processor and for what compiles."""
     versions = (version(package) for package in ("numba", "llvmlite", "numpy"))
@@ -149,7 +150,7 @@ def _linked(code: bytes) -> Function:
     engine.finalize_object()
     entry = _ENTRY(engine.get_function_address(_SYMBOL))
 
-    def warp(*addresses: int, _keeps: object = engine) -> None:
+    def warp(*addresses: int, _keeps: object = engine) -> None:  # its code dies with the engine
         nothing = ctypes.c_void_p()  # where numba puts a result and an error, had it any
         entry(ctypes.byref(nothing), ctypes.byref(nothing), *addresses)
 
