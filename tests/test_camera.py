@@ -113,7 +113,10 @@ GOOD = {"width": 1280, "height": 720, "fx": 900, "fy": 900}
         ('{"format": "gyro-stabilizer sync"}', "a sync file, not a camera; give it by --sync"),
         ('{"width": 3}', "misses height, fx, fy"),
         (json.dumps(GOOD | {"focal": 3}), "unknown keys focal"),
-        (json.dumps(GOOD | {"fx": -1}), "fx: expected a finite number > 0 and <= 1e+06, got -1"),
+        (
+            json.dumps(GOOD | {"fx": -1}),
+            "fx: expected a finite number >= 0.001 and <= 1e+06, got -1",
+        ),
         (json.dumps(GOOD | {"fx": "900"}), "fx: expected a number, got '900'"),
         (json.dumps(GOOD | {"fx": None}), "fx: expected a number, got None"),
         (json.dumps(GOOD | {"fx": float("nan")}), "fx: expected a finite number"),

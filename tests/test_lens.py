@@ -240,3 +240,33 @@ def test_a_corrected_fisheye_shows_the_half_space_before_it_and_no_more() -> Non
     assert np.isfinite(points[:2]).all() and np.isnan(points[2:]).all()
     back = lens.unproject(points[:2])
     np.testing.assert_allclose(back / np.linalg.norm(back, axis=-1, keepdims=True), rays[:2])
+
+
+EXTREMES = (0.0, 5e-324, 1e-300, 1e-160, 1e-16, 1e-8, 1e-3, 0.1, 0.5, 1.0, 2.0, 30.0, 1e3, 1e6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("name", "count"), [("fisheye", 4), *(("opencv", n) for n in (4, 5, 8, 12, 14))]
+)
+def test_no_coefficients_give_a_warning(name, count) -> None:
+    """Whatever a camera file says: NaN where the lens shows nothing, and nothing on stderr."""
+    rng = np.random.default_rng(count)
+    points = np.stack(np.meshgrid([-1e3, -1, -0.1, 0, 0.4, 1, 1e6], [-1, 0, 0.3, 1e3]), axis=-1)
+    rays = rng.normal(size=(40, 3))
+    rays[:10, 2] = 0.0  # beside the camera
+    rays[10:20, :2] = 0.0  # on its axis, before and behind it
+    for _ in range(60):
+        coeffs = rng.choice(EXTREMES, size=count) * rng.choice([-1, 1], size=count)
+        coeffs[12:] = rng.choice([0.0, 5e-324, 0.1, -0.5], size=max(count - 12, 0))
+        lens = make_lens(name, tuple(coeffs.tolist()))
+        for model in (lens, corrected(lens, 0.5)):
+            for seen in (rays, model.unproject(points)):
+                model.project(seen)
+                model.project_with_jacobian(seen)
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_is_shown_on_a_pole_that_the_search_for_it_meets() -> None:
+    lens = OpenCV((0.0, 0.0, 0.0, 0.0, 0.0, -1 / 800, 0.0, 0.0))  # 1 − r²/800 at (20, 20)
+    assert np.isnan(lens.unproject(np.array([1e3, 1e3]))).all()

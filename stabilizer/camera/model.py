@@ -16,6 +16,7 @@ from stabilizer.lens import Lens, Pinhole
 
 _LARGEST_SIDE = 32766  # px; OpenCV's remap addresses no more
 _LARGEST = 1e6  # px, of focal length and principal point
+_FOCAL = {"minimum": 1e-3, "maximum": _LARGEST}
 SAME_ASPECT = 0.01
 
 
@@ -64,7 +65,7 @@ class Camera:
                 raise ValueError(f"{side}: expected a whole number of pixels, got {value}")
             set_field(self, side, int(value))
         for name in ("fx", "fy"):
-            set_field(self, name, number(name, getattr(self, name), above=0, maximum=_LARGEST))
+            set_field(self, name, number(name, getattr(self, name), **_FOCAL))
         for name in ("cx", "cy"):
             centre = number(name, getattr(self, name), minimum=-_LARGEST, maximum=_LARGEST)
             set_field(self, name, centre)
@@ -78,7 +79,7 @@ class Camera:
     @classmethod
     def from_focal(cls, width: int, height: int, focal: float, **fields: Any) -> "Camera":
         """Return a camera of focal length `focal` px, its principal point in the centre."""
-        number("focal", focal, above=0, maximum=_LARGEST)
+        number("focal", focal, **_FOCAL)
         return cls(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2, **fields)
 
     @classmethod
@@ -162,7 +163,13 @@ def _direction(value: str) -> ReadoutDirection:
 
 def _rotation_matrix(name: str, value: Any) -> Floats:
     matrix = read_only(name, value, (3, 3))
-    if np.abs(matrix @ matrix.T - np.eye(3)).max() > 1e-3 or np.linalg.det(matrix) < 0:
+    if not _is_rotation(matrix):
         raise ValueError(f"{name}: expected a rotation (orthonormal, determinant +1)")
     u, _, vt = np.linalg.svd(matrix)  # the nearest rotation: files round to a few digits
     return read_only(name, u @ vt, (3, 3))
+
+
+def _is_rotation(matrix: Floats) -> bool:
+    if np.abs(matrix).max() > 2:  # before it is squared
+        return False
+    return bool(np.abs(matrix @ matrix.T - np.eye(3)).max() <= 1e-3 and np.linalg.det(matrix) >= 0)

@@ -82,4 +82,5 @@ def intrinsics(name: str, value: Any) -> dict[str, Any]:
     usual = np.array([[K[0, 0], 0, K[0, 2]], [0, K[1, 1], K[1, 2]], [0, 0, 1]])
     if np.abs(K - usual).max() > 1e-6 * max(1.0, float(np.abs(K).max())):
         raise ValueError(f"{name}: expected fx 0 cx; 0 fy cy; 0 0 1, got skew or another scale")
-    return {"fx": K[0, 0], "fy": K[1, 1], "cx": K[0, 2], "cy": K[1, 2]}
+    fx, cx, fy, cy = map(float, (K[0, 0], K[0, 2], K[1, 1], K[1, 2]))
+    return {"fx": fx, "fy": fy, "cx": cx, "cy": cy}

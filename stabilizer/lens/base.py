@@ -4,6 +4,8 @@ from typing import Protocol
 
 from gyro_data.checks import Floats, number
 
+_LARGEST_COEFF = 1e6  # rational models that fit hardly better than worse ones have thousands
+
 
 class Lens(Protocol):
     """A lens model; `LENSES` holds every one under its name."""
@@ -33,6 +35,9 @@ def set_coeffs(
     if len(coeffs) not in lengths:
         expected = " or ".join(map(str, lengths))
         raise ValueError(f"{lens.name} lens: expected {expected} coefficients, got {len(coeffs)}")
-    checked = tuple(number(f"coeffs[{i}]", c) for i, c in enumerate(coeffs))
+    checked = tuple(
+        number(f"coeffs[{i}]", c, minimum=-_LARGEST_COEFF, maximum=_LARGEST_COEFF)
+        for i, c in enumerate(coeffs)
+    )
     object.__setattr__(lens, "coeffs", checked)
     return checked

@@ -51,8 +51,9 @@ class Fisheye:
         theta = np.arctan2(sine, z)
         u = rays[..., :2] / np.where(sine > 0, sine, 1.0)  # on the axis no direction counts
         slope = self._profile.slope(theta) / (sine**2 + z**2)
+        on_axis = np.where(z > 0, z, np.nan)
         tangential = np.where(
-            sine > 0, self._profile(theta) / np.where(sine > 0, sine, 1.0), 1.0 / z
+            sine > 0, self._profile(theta) / np.where(sine > 0, sine, 1.0), 1.0 / on_axis
         )
         outer = u[..., :, None] * u[..., None, :]
         jacobian = np.empty((*points.shape, 3))
@@ -67,7 +68,7 @@ class Fisheye:
         theta = self._profile.invert(radius)
         for _ in range(_NEWTON_STEPS):
             step = (self._profile(theta) - radius) / self._profile.slope(theta)
-            theta = theta - step
+            theta = np.clip(theta - step, 0.0, self._profile.limit)
             if not np.any(np.abs(step) > _SETTLED):  # NaN compares as settled
                 break
         theta = np.where(radius <= self._profile(self._profile.limit), theta, np.nan)

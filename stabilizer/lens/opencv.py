@@ -87,7 +87,7 @@ class OpenCV:
             determinant = xx * yy - xy_ * yx
             step = np.stack([yy * dx - xy_ * dy, xx * dy - yx * dx], axis=-1)
             step = step / np.where(determinant == 0, np.nan, determinant)[..., None]
-            xy = xy - step
+            xy = np.clip(xy - step, -_WIDEST_RADIUS, _WIDEST_RADIUS)
             if not np.any(np.abs(step) > _SETTLED):  # NaN compares as settled
                 break
         missed = np.linalg.norm(self._distort(xy)[0] - points, axis=-1, keepdims=True)
@@ -131,6 +131,7 @@ class OpenCV:
         k1, k2, _, _, k3, k4, k5, k6 = _filled(self.coeffs)[:8]
         top = 1 + r2 * (k1 + r2 * (k2 + r2 * k3))
         bottom = 1 + r2 * (k4 + r2 * (k5 + r2 * k6))
+        bottom = np.where(bottom == 0, np.nan, bottom)
         g = top / bottom
         d_top = k1 + r2 * (2 * k2 + r2 * 3 * k3)
         d_bottom = k4 + r2 * (2 * k5 + r2 * 3 * k6)
