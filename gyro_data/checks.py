@@ -17,9 +17,9 @@ def read_only(name: str, value: Any, shape: Sequence[int | str]) -> Floats:
     """
     try:
         array = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(
-            f"{name}: expected numbers of shape {_text(shape)}, got {value!r}"
+            f"{name}: expected numbers of shape {_text(shape)}, got {value!r:.200}"
         ) from None
     fits = array.ndim == len(shape) and all(
         isinstance(want, str) or want == got for want, got in zip(shape, array.shape, strict=True)
@@ -59,7 +59,10 @@ def number(
     """Return `value` as a finite float within the limits, else raise ValueError or TypeError."""
     if isinstance(value, str | bytes | bool) or not hasattr(value, "__float__"):
         raise TypeError(f"{name}: expected a number, got {value!r}")
-    result = float(value)
+    try:
+        result = float(value)
+    except OverflowError:  # a whole number that no float holds
+        result = value = np.inf if value > 0 else -np.inf
     if not (np.isfinite(result) and minimum <= result <= maximum and result > above):
         limits = [f">= {minimum:g}"] if minimum > -np.inf else []
         limits += [f"> {above:g}"] if above > -np.inf else []

@@ -26,6 +26,7 @@ from stabilizer.new_files import AnyPath, complete_or_absent
 from stabilizer.optimal.verdict import margins
 from stabilizer.path import CameraPath
 from stabilizer.plan import Plan
+from stabilizer.text_files import decoded, in_short, parse_json
 from stabilizer.warp import KERNEL_REACH
 
 PLAN_SUFFIX = ".npz"
@@ -124,9 +125,9 @@ def read_plan(path: AnyPath) -> Plan:
         return Plan(**fields)
     except OSError as error:
         raise StabilizerError(f"{path}: cannot read the plan: {error.strerror}") from error
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise StabilizerError(
-            f"{path}: not a plan that can be used: {error}; save it again"
+            f"{path}: not a plan that can be used: {in_short(error)}; save it again"
         ) from error
 
 
@@ -167,7 +168,7 @@ def _path(name: str, arrays: Mapping[str, Floats]) -> CameraPath:
 
 def _checked_text(text: bytes) -> dict[str, Any]:
     """Return the JSON object if it is a plan's."""
-    content = json.loads(text or b"null")
+    content = parse_json(decoded(text) or "null")
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ValueError(f"{_TEXT} does not say {_FORMAT!r}")
     if content.get("version") != _VERSION:

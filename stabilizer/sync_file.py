@@ -12,7 +12,6 @@ what was given; "kept", the unknowns that the clip does not tell and that stayed
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +24,7 @@ from stabilizer.new_files import AnyPath, complete_or_absent
 from stabilizer.sync import ClockSync, Knots
 from stabilizer.synchronization import Confidence, Synchronization, Verdict
 from stabilizer.synchronization.problem import NAMES
+from stabilizer.text_files import in_short, parse_json, read_text
 
 SYNC_SUFFIX = ".json"
 """How the name of a sync file ends."""
@@ -45,8 +45,8 @@ _KEYS = (
     "correlation",
 )
 _REMEDY = "make one with `stabilizer sync VIDEO LOG -o FILE`"
-_LARGEST_FILE = 1 << 20  # bytes
 _FASTEST = 1e4  # rad/s
+_LARGEST_ERROR = 1e6  # in the unit of an unknown; far more than no clip tells
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,18 +102,14 @@ def load_sync(path: AnyPath) -> SavedSync:
     Raises StabilizerError that names the file and what is wrong with it.
     """
     try:
-        with Path(path).open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
-        if len(content) > _LARGEST_FILE:
-            raise ValueError("it is over 1 MB large")
-        return sync_from_dict(json.loads(content.decode("utf-8-sig")))
+        return sync_from_dict(parse_json(read_text(path)))
     except OSError as error:
         raise StabilizerError(
             f"{path}: cannot read the sync file: {error.strerror}; {_REMEDY}"
         ) from error
-    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise StabilizerError(
-            f"{path}: not a sync file that can be used: {error}; {_REMEDY}"
+            f"{path}: not a sync file that can be used: {in_short(error)}; {_REMEDY}"
         ) from error
 
 
@@ -140,8 +136,7 @@ def sync_to_dict(result: Synchronization | SavedSync) -> dict[str, Any]:
 def sync_from_dict(content: Any) -> SavedSync:
     """Return the result of a JSON object, see `sync_to_dict`.
 
-    Raises TypeError, ValueError or OverflowError that names the key that is missing, unknown or
-    wrong.
+    Raises TypeError or ValueError that names the key that is missing, unknown or wrong.
     """
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise ValueError(f"it does not say {_FORMAT!r}")
@@ -200,7 +195,10 @@ def _errors(value: Any) -> dict[str, float]:
     if not isinstance(value, dict):
         raise TypeError(f"standard_errors: expected a JSON object, got {value!r:.60}")
     _check_keys("standard_errors", value, NAMES if value else ())
-    return {n: number(f"standard_errors {n}", error, minimum=0) for n, error in value.items()}
+    return {
+        name: number(f"standard_errors {name}", error, minimum=0, maximum=_LARGEST_ERROR)
+        for name, error in value.items()
+    }
 
 
 def _correlation(value: Any) -> tuple[float, float] | None:

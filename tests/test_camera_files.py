@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+import re
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from stabilizer.camera import Camera, given_keys, is_camera, load_camera, read_camera
 from stabilizer.camera.formats import CAMERA_READERS
 from stabilizer.errors import StabilizerError
+from stabilizer.facts import camera_facts
 from stabilizer.lens import Fisheye, OpenCV, Pinhole
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -74,6 +76,54 @@ def test_no_damage_to_a_sample_gives_anything_but_one_line(name, file, tmp_path)
             assert str(path) in str(error) and "\n" not in str(error) and len(str(error)) < 1000
     assert refused > 20
     assert time.process_time() - began < 60
+
+
+EXTREMES = ("1e300", "-1e300", "1e150", "1e-300", "5e-324", "1e6", "-1e6", "1e-3", "0.0", ".nan")
+
+
+@pytest.mark.filterwarnings("error")
+@every_sample
+def test_no_number_of_a_sample_gives_a_warning(name, file, tmp_path) -> None:
+    """Where it was not refused, what `info` tells of it is told in silence too."""
+    content, rng = (SAMPLES / file).read_text(), random.Random(file)
+    numbers = [found.span() for found in re.finditer(r"-?\d+(\.\d+)?(e[-+]?\d+)?", content)]
+    path, refused = tmp_path / Path(file).name, 0
+    for _ in range(150):
+        changed = content
+        for start, end in sorted(rng.sample(numbers, rng.choice([1, 2, 4])), reverse=True):
+            changed = changed[:start] + rng.choice(EXTREMES) + changed[end:]
+        path.write_text(changed.replace(".nan", "NaN") if path.suffix == ".json" else changed)
+        try:
+            camera_facts(read_camera(path))
+        except StabilizerError as error:
+            refused += 1
+            assert str(path) in str(error) and "\n" not in str(error)
+    assert refused > 20
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("model", [{"lens": "opencv"}, {"lens": "fisheye"}])
+def test_coefficients_that_no_lens_has_are_refused(tmp_path, model) -> None:
+    own = {"width": 640, "height": 480, "fx": 500, "fy": 500, "coeffs": [1e300] * 4} | model
+    theirs = opencv(
+        distortion_coefficients=[1e300] * 4, fisheye_model=int(model["lens"] == "fisheye")
+    )
+    for content in (own, theirs):
+        with pytest.raises(
+            StabilizerError, match=r"coeffs\[0\]: expected .* <= 1e\+06, got 1e\+300"
+        ):
+            read_camera(written(tmp_path / "a.json", content))
+
+
+def test_a_number_of_many_digits_is_named(tmp_path) -> None:
+    fields = {"width": 640, "height": 480, "fy": 500}
+    for digits in (400, 4000):
+        with pytest.raises(StabilizerError, match=r"fx: expected a finite number .*, got inf"):
+            read_camera(written(tmp_path / "a.json", fields | {"fx": 10**digits}))
+    with pytest.raises(StabilizerError, match=r"fx: expected a finite number .*, got inf"):
+        read_camera(
+            written(tmp_path / "a.yaml", "width: 640\nheight: 480\nfy: 500\nfx: 1" + "0" * 400)
+        )
 
 
 def written(path: Path, content: object) -> Path:
@@ -426,7 +476,7 @@ def test_every_mode_of_a_superview_profile_is_refused_by_the_name_of_its_lens() 
         ("a: " + "9" * 5000 + "\n", "not a camera file"),
         ("just words\n", "not a camera file of a kind that is known"),
         ("a: 2001-99-99\n", "not a camera file"),
-        ('{"width": 1' + "0" * 5000 + "}", "not a camera file"),
+        ('{"a": 1' + "0" * 5000 + "}", "not a camera file"),
     ],
 )
 def test_no_content_runs_or_fills_anything(tmp_path, text, message) -> None:

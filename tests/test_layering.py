@@ -14,7 +14,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 ORDER = {
     "gyro_data": "lazy errors checks axes log quaternions orientation timestamps readers "
     "conditioning integration gravity writers",
-    "stabilizer": "errors new_files archive orientations log_file lens camera sync path "
+    "stabilizer": "errors new_files text_files archive orientations log_file lens camera sync path "
     "convolution splines warp interior_point border output_lens crop optimal smoothing grid_solver "
     "plan plan_file motion_table video damage filters remap frame_loop flow tracks boards "
     "synchronization own_clock sync_file quality facts simulate report pipeline cli __main__",

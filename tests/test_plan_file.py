@@ -232,13 +232,18 @@ def test_wrong_members_are_named(good, tmp_path, changes, words) -> None:
         ({"note": "hello"}, "has unknown note"),
         ({"camera": {"width": 3}}, "camera misses height"),
         ({"camera": [1]}, "camera: expected a JSON object, got list"),
-        ({"output": {"width": 10**400, "height": 3, "fx": 1, "fy": 1}}, "not a plan"),
+        ({"output": {"width": 10**400, "height": 3, "fx": 1, "fy": 1}}, "width: expected"),
         ({"output": {"width": 1e9, "height": 3, "fx": 1, "fy": 1}}, "width: expected"),
     ],
 )
 def test_wrong_texts_are_named(good, tmp_path, changes, words) -> None:
     text = text_of(good, **changes)
     refused(rewritten(good, tmp_path / "bad.npz", {"plan.json": text}), words)
+
+
+def test_a_text_that_is_no_json_is_named(good, tmp_path) -> None:
+    for text, words in ((b"[" * 100_000, "nested too deeply"), (b"\xff\xfe", "no UTF-8 text")):
+        refused(rewritten(good, tmp_path / "bad.npz", {"plan.json": text}), words)
 
 
 def test_what_is_no_plan_file_is_refused(good, tmp_path) -> None:

@@ -103,7 +103,9 @@ def test_the_keys_are_those_that_are_documented() -> None:
         ({"delay": ...}, "it misses delay"),
         ({"delay": ..., "skew": 1}, "it misses delay and has unknown keys skew"),
         ({"delay": "soon"}, "delay: expected a number, got 'soon'"),
-        ({"delay": 10**400}, "int too large"),
+        ({"delay": 10**400}, "delay: expected a finite number >= -1e+10 and <= 1e+10, got inf"),
+        ({"delay": 10**4000}, "delay: expected a finite number >= -1e+10 and <= 1e+10, got inf"),
+        ({"drift": [0, 0, 10**400]}, "drift: expected finite numbers, got inf"),
         ({"delay": float("nan")}, "delay: expected a finite number"),
         ({"clock_skew": 0.5}, "clock_skew: expected a finite number"),
         ({"drift": [0, 0]}, "drift: expected shape (3,)"),
@@ -118,6 +120,7 @@ def test_the_keys_are_those_that_are_documented() -> None:
         ({"kept": [1]}, "kept: expected a list of texts"),
         ({"standard_errors": {"delay": 1}}, "standard_errors misses clock_skew"),
         ({"standard_errors": dict.fromkeys(NAMES, -1.0)}, "standard_errors delay: expected"),
+        ({"standard_errors": dict.fromkeys(NAMES, 1e308)}, "delay: expected a finite number >= 0"),
         ({"standard_errors": 3}, "standard_errors: expected a JSON object"),
         ({"correlation": {"best": 1}}, "correlation misses second"),
         ({"correlation": {"best": 2, "second": 0}}, "correlation best: expected"),
@@ -135,11 +138,21 @@ def test_wrong_content_is_named(tmp_path, changes, words) -> None:
     assert text.endswith("make one with `stabilizer sync VIDEO LOG -o FILE`")
 
 
-@pytest.mark.parametrize("content", [b"", b"[1, 2", b"\xff\xfe", b"[" * 100_000, b"[]", b"null"])
-def test_what_is_no_json_is_refused(tmp_path, content) -> None:
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "Expecting value"),
+        (b"[1, 2", "Expecting ',' delimiter"),
+        (b"\xff\xfe", "it is no UTF-8 text"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b"[]", "it does not say"),
+        (b"null", "it does not say"),
+    ],
+)
+def test_what_is_no_json_is_refused(tmp_path, content, words) -> None:
     path = tmp_path / "sync.json"
     path.write_bytes(content)
-    with pytest.raises(StabilizerError, match="not a sync file"):
+    with pytest.raises(StabilizerError, match=f"not a sync file that can be used: {words}"):
         load_sync(path)
 
 

@@ -1,62 +1,45 @@
 """The content of a camera file, JSON or YAML, as plain lists, objects and numbers. Not trusted."""
 
-import json
 import re
 from collections.abc import Hashable
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from stabilizer.errors import StabilizerError
+from stabilizer.new_files import AnyPath
+from stabilizer.text_files import in_short, parse_json, read_text
 
-_LARGEST_JSON = 1 << 20  # bytes
 _LARGEST_YAML = 1 << 16  # bytes; its parser takes some 10 µs for each
 _DEEPEST = 20  # lists and objects in each other
 _DIRECTIVE = re.compile(r"\A%YAML[^\n]*\n")  # OpenCV's is not YAML
 
 
-def read_document(path: str | PathLike[str]) -> Any:
+def read_document(path: AnyPath) -> Any:
     """Return the content of a JSON or YAML file; of several YAML documents the first.
 
     Raises StabilizerError that names the file and what it is instead.
     """
-    text = _text_of(path).strip()
     try:
+        text = read_text(path).strip()
         if text[:1] in ("{", "["):
-            return json.loads(text)
+            return parse_json(text)
         if text[:1] == "<":
             raise ValueError("it is XML; save it as YAML or JSON")
         if len(text) > _LARGEST_YAML:
             raise ValueError(f"it is neither JSON nor YAML of up to {_LARGEST_YAML >> 10} kB")
         return _first_of_yaml(text)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise StabilizerError(f"{path}: not a camera file: {in_short(error)}") from error
-
-
-def in_short(error: Exception) -> str:
-    """Return what is wrong in one line of bearable length."""
-    if isinstance(error, RecursionError):
-        return "it is nested too deeply"
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        line = error.problem_mark.line + 1
-        return f"{' '.join(str(error.problem).split())[:200]} in line {line}"
-    text = " ".join(str(error).split())
-    return text if len(text) <= 400 else text[:400] + " …"
-
-
-def _text_of(path: str | PathLike[str]) -> str:
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(_LARGEST_JSON + 1)
-        if len(content) > _LARGEST_JSON:
-            raise StabilizerError(f"{path}: over 1 MB is no camera file")
-        return content.decode("utf-8-sig")
     except OSError as error:
         raise StabilizerError(f"{path}: cannot read camera file: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise StabilizerError(f"{path}: not a camera file: it is no UTF-8 text") from error
+    except (ValueError, yaml.YAMLError) as error:
+        raise StabilizerError(f"{path}: not a camera file: {_in_short(error)}") from error
+
+
+def _in_short(error: Exception) -> str:
+    """Return what is wrong in one line, and in which line of YAML."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{in_short(ValueError(error.problem))} in line {error.problem_mark.line + 1}"
+    return in_short(error)
 
 
 class _Loader(yaml.SafeLoader):

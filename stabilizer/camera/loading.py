@@ -1,19 +1,20 @@
 """From a path to what a camera file says, whatever its format."""
 
 import logging
-from os import PathLike
 from typing import Any
 
-from stabilizer.camera.document import in_short, read_document
+from stabilizer.camera.document import read_document
 from stabilizer.camera.file import CameraFile, CameraMode
 from stabilizer.camera.formats import CAMERA_READERS, CameraReader
 from stabilizer.camera.model import Camera
 from stabilizer.errors import StabilizerError
+from stabilizer.new_files import AnyPath
+from stabilizer.text_files import in_short
 
 LOG = logging.getLogger(__name__)
 
 
-def read_camera(path: str | PathLike[str]) -> CameraFile:
+def read_camera(path: AnyPath) -> CameraFile:
     """Return all that a camera file of any of `CAMERA_READERS` says.
 
     Raises StabilizerError that names the file and the key that is missing, unknown or wrong.
@@ -24,12 +25,12 @@ def read_camera(path: str | PathLike[str]) -> CameraFile:
         raise StabilizerError(f"{path}: {_unknown(content)}")
     try:
         return reader.read(str(path), content)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError) as error:
         raise StabilizerError(f"{path}: {reader.name}: {in_short(error)}") from error
 
 
 def load_camera(
-    path: str | PathLike[str],
+    path: AnyPath,
     *,
     width: int | None = None,
     height: int | None = None,
@@ -51,7 +52,7 @@ def load_camera(
 
 
 def camera_mode(
-    path: str | PathLike[str],
+    path: AnyPath,
     *,
     width: int | None = None,
     height: int | None = None,
@@ -69,7 +70,7 @@ def camera_mode(
     return found
 
 
-def given_keys(path: str | PathLike[str]) -> frozenset[str]:
+def given_keys(path: AnyPath) -> frozenset[str]:
     """Return the keys that a camera file tells; `load_camera` takes usual values for the others.
 
     Raises StabilizerError that names the file if it cannot be used.
@@ -77,7 +78,7 @@ def given_keys(path: str | PathLike[str]) -> frozenset[str]:
     return read_camera(path).given
 
 
-def is_camera(path: str | PathLike[str]) -> bool:
+def is_camera(path: AnyPath) -> bool:
     """Whether a file is a camera's; nothing is said of whether it can be used."""
     try:
         return _reader_of(read_document(path)) is not None

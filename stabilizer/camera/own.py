@@ -74,8 +74,7 @@ def camera_to_dict(camera: Camera) -> dict[str, Any]:
 def camera_from_dict(content: Any) -> Camera:
     """Return the camera of a JSON object, see `camera_to_dict`.
 
-    Raises TypeError, ValueError or OverflowError that names the key that is missing, unknown or
-    wrong.
+    Raises TypeError or ValueError that names the key that is missing, unknown or wrong.
     """
     if not isinstance(content, dict):
         raise TypeError(f"camera: expected a JSON object, got {type(content).__name__}")

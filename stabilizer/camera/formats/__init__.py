@@ -13,7 +13,7 @@ class CameraReader(NamedTuple):
     name: str
     recognises: Callable[[dict[str, Any]], bool]
     read: Callable[[str, dict[str, Any]], CameraFile]
-    """(path, content) → file. Raises TypeError, ValueError or OverflowError naming a key."""
+    """(path, content) → file. Raises TypeError or ValueError naming a key."""
 
 
 CAMERA_READERS: tuple[CameraReader, ...] = tuple(
