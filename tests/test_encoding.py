@@ -52,7 +52,7 @@ def test_each_encoder_knows_its_options(name) -> None:
     generic = {option.name for option in supported.generic}
     private = {option.name: option for option in supported.private}
     for preset in PRESETS:
-        for key, value in Encoding(name, 20, preset).options(name).items():
+        for key, value in ENCODERS[name](20, preset).items():
             assert key in private or key in generic, key
             choices = [choice.name for choice in private[key].choices] if key in private else []
             assert not choices or value in choices, f"{key}: {value} is none of {choices}"

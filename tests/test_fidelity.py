@@ -106,7 +106,8 @@ KINDS = {
     "pcm from mkv": sound(".mkv", "pcm_s16le", out=".mov"),
     "wavpack to mp4": sound(".mkv", "wavpack", out=".mp4", same=False),
 }
-LOSSLESS = {".mkv": "ffv1", ".mp4": "h264", ".mov": "h264"}
+H264 = ["--codec", "h264", "--crf", 0, "--preset", "ultrafast"]
+LOSSLESS = {".mkv": ["--codec", "ffv1"], ".mp4": H264, ".mov": H264}
 COLOUR = ("color_range", "color_space", "color_transfer", "color_primaries")
 
 
@@ -167,7 +168,7 @@ def hashes(path: Path, stream: str, *how: str) -> list[str]:
 def test_the_output_is_the_input_but_for_the_shake(tmp_path: Path, name: str) -> None:
     kind = KINDS[name]
     source, target = made(kind, tmp_path), tmp_path / f"out{kind.out or kind.suffix}"
-    still(source, target, "--codec", LOSSLESS[target.suffix], "--crf", 0, "--preset", "ultrafast")
+    still(source, target, *LOSSLESS[target.suffix])
     (before,), (after,) = streams(source, "video"), streams(target, "video")
     for key in ("width", "height", "sample_aspect_ratio"):
         assert after.get(key, "1:1") == before.get(key, "1:1"), key

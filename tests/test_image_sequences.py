@@ -365,7 +365,7 @@ def test_the_working_folder_is_not_replaced(tmp_path, monkeypatch) -> None:
     ("options", "words"),
     [
         (["--codec", "h264"], [".png cannot hold h264"]),
-        (["--crf", 3], ["crf: expected none for png"]),
+        (["--crf", 18], ["crf: expected none for png"]),
         (["--bitrate", "20M"], ["bitrate: expected none for png"]),
         (["--pix-fmt", "yuv420p"], ["it takes rgb24, rgb48be"]),
     ],

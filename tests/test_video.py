@@ -502,8 +502,10 @@ def test_bits_and_subsampling_are_kept_as_far_as_the_codec_has_them(
     truth = write_clip(
         tmp_path / f"in{suffix}", pts=STEADY[:5], pixel_format=name, codec=source, **size
     )
-    out = tmp_path / ("out.mov" if codec == "prores_ks" else "out.mp4")
-    transcode(tmp_path / f"in{suffix}", out, encoding=Encoding(codec, 4, "ultrafast"))
+    prores = codec == "prores_ks"
+    out = tmp_path / ("out.mov" if prores else "out.mp4")
+    encoding = Encoding(codec) if prores else Encoding(codec, 4, "ultrafast")
+    transcode(tmp_path / f"in{suffix}", out, encoding=encoding)
     assert probe(out).pixel_format.replace("j", "") in (stored, stored.replace("gray", "yuv420p"))
     scale = 2.0 ** (PIXEL_FORMATS[stored].bits - PIXEL_FORMATS[name].bits)
     for (_, got), planes in zip(shown(out), truth, strict=True):

@@ -371,16 +371,19 @@ class PictureOptions:
         ),
     ] = None
     crf: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help="Quality, 0 (x264: lossless) to 51; hardware has its own scale.",
+            help="Quality, 0 (x264: lossless) to 51, default 18; hardware has its own scale.",
             rich_help_panel=_IN_OUTPUT,
         ),
-    ] = 18
+    ] = None
     preset: Annotated[
-        str,
-        typer.Option(help="Speed against size, in x264's words.", rich_help_panel=_IN_OUTPUT),
-    ] = "veryfast"
+        str | None,
+        typer.Option(
+            help="Speed against size, in x264's words; default: veryfast.",
+            rich_help_panel=_IN_OUTPUT,
+        ),
+    ] = None
     bitrate: Annotated[
         str | None,
         typer.Option(

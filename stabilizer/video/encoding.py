@@ -13,6 +13,7 @@ PRESETS = (
 """From the fastest to the smallest."""
 
 _BEST, _WORST = 0.0, 51.0  # crf
+_USUAL_CRF, _USUAL_PRESET = 18.0, "veryfast"
 _APPLE_LAMBDA = 118  # FFmpeg's unit of a quality scale
 
 Options = dict[str, str]
@@ -117,10 +118,8 @@ ALIASES: Mapping[str, str] = MappingProxyType(
 _BY_SUFFIX = {".webm": "libsvtav1", ".png": "png", ".tif": "tiff", ".tiff": "tiff"}
 IMAGES = frozenset({"png", "tiff"})
 """Those that make a file of each picture."""
-LOSSLESS = frozenset({"ffv1"})
-_ONE_QUALITY = frozenset(
-    name for name, options in ENCODERS.items() if options in (_for_editing, _png, _tiff)
-)
+_ONE_SPEED = frozenset(name for name, options in ENCODERS.items() if options is _for_editing)
+_ONE_QUALITY = IMAGES | _ONE_SPEED
 _QUALITY_OPTIONS = ("crf", "cq", "rc", "flags", "global_quality", "qp_i", "qp_p")
 _LEAST_RATE, _MOST_RATE = 1e4, 1e10  # bit/s
 
@@ -137,11 +136,10 @@ class Encoding:
     codec: str | None = None
     """One of `ENCODERS` or `ALIASES`; None: what suits the output's name and the pictures. What the
     machine and the build of FFmpeg have of them, they tell later."""
-    crf: float = 18
-    """Quality in x264's words, 0 (x264: lossless) to 51; hardware has its own scale; not for what
-    is edited."""
-    preset: str = "veryfast"
-    """Speed against size; not for what is edited."""
+    crf: float | None = None
+    """Quality in x264's words, 0 (x264: lossless) to 51; hardware has its own scale; None: 18."""
+    preset: str | None = None
+    """Speed against size; None: veryfast."""
     bitrate: float | None = None
     """bit/s on average, instead of a quality."""
     pixel_format: str | None = None
@@ -151,11 +149,14 @@ class Encoding:
         if self.codec is not None and self.codec not in {*ENCODERS, *ALIASES}:
             known = ", ".join([*ALIASES, *ENCODERS])
             raise ValueError(f"codec: expected one of {known}, got {self.codec!r}")
-        number("crf", self.crf, minimum=_BEST, maximum=_WORST)
-        if self.preset not in PRESETS:
+        if self.crf is not None:
+            number("crf", self.crf, minimum=_BEST, maximum=_WORST)
+        if self.preset not in (None, *PRESETS):
             raise ValueError(f"preset: expected one of {', '.join(PRESETS)}, got {self.preset!r}")
         if self.bitrate is not None:
             number("bitrate", self.bitrate, minimum=_LEAST_RATE, maximum=_MOST_RATE)
+            if self.crf is not None:
+                raise ValueError(f"crf: expected none beside a bitrate, got {self.crf:g}")
 
     def encoder(self, suffix: str, pixel_format: str) -> str:
         """Return the encoder's name for pictures of a format in a file whose name ends in `suffix`.
@@ -171,11 +172,18 @@ class Encoding:
         return "libx265" if deep else "libx264"
 
     def options(self, encoder: str) -> Options:
-        """Return the options of an encoder. Raises ValueError for a rate that it cannot aim at."""
-        options = ENCODERS[encoder](self.crf, self.preset)
+        """Return the options of an encoder. Raises ValueError for one that it does not heed."""
+        for name, given, deaf in (
+            ("crf", self.crf, _ONE_QUALITY),
+            ("bitrate", self.bitrate, _ONE_QUALITY),
+            ("preset", self.preset, _ONE_SPEED),
+        ):
+            if given is not None and encoder in deaf:
+                has = "speed" if name == "preset" else "quality"
+                raise ValueError(f"{name}: expected none for {encoder}, which has one {has}")
+        crf = _USUAL_CRF if self.crf is None else self.crf
+        options = ENCODERS[encoder](crf, self.preset or _USUAL_PRESET)
         if self.bitrate is None:
             return options
-        if encoder in _ONE_QUALITY:
-            raise ValueError(f"bitrate: expected none for {encoder}, which has one quality")
         kept = {key: value for key, value in options.items() if key not in _QUALITY_OPTIONS}
         return {**kept, "b": str(round(self.bitrate))}

@@ -49,7 +49,10 @@ _OF_IMAGES = ("gray", "gray16be", "gray16le", "rgb24", "rgb48be", "rgb48le")
 
 
 def check_encoder(encoding: Encoding, info: VideoInfo, suffix: str = ".mp4") -> None:
-    """Raise StabilizerError if the encoder is not there, or cannot take the pictures of a video."""
+    """Raise StabilizerError if the encoder is not there, or cannot take the pictures of a video.
+
+    Raises ValueError if it does not heed what is chosen.
+    """
     name = chosen_encoder(encoding, info, suffix)
     context = av.CodecContext.create(found_encoder(name), "w")
     assert isinstance(context, VideoCodecContext)
@@ -60,11 +63,7 @@ def check_encoder(encoding: Encoding, info: VideoInfo, suffix: str = ".mp4") -> 
 
 
 def chosen_encoder(encoding: Encoding, info: VideoInfo, suffix: str) -> str:
-    """Return the encoder's name.
-
-    Raises StabilizerError if the container cannot hold its codec, ValueError if it has one quality
-    as images have, and another one is asked for.
-    """
+    """Return the encoder's name; StabilizerError if the container cannot hold its codec."""
     name = encoding.encoder(suffix, info.pixel_format)
     codec, held = found_encoder(name).canonical_name, _HELD.get(suffix.lower())
     if held is not None and codec not in held:
@@ -72,8 +71,6 @@ def chosen_encoder(encoding: Encoding, info: VideoInfo, suffix: str) -> str:
             f"{suffix} cannot hold {codec} video, but {', '.join(held)}; write to .mkv or choose "
             "another codec"
         )
-    if name in IMAGES and encoding.crf != Encoding.crf:
-        raise ValueError(f"crf: expected none for {name}, which has no loss, got {encoding.crf:g}")
     return name
 
 
@@ -89,7 +86,10 @@ def found_encoder(name: str) -> Codec:
 
 
 def encoder_options(encoding: Encoding, name: str, info: VideoInfo) -> dict[str, str]:
-    """Return the options of an encoder, with what it is to tell of the pictures of a video."""
+    """Return the options of an encoder, with what it is to tell of the pictures of a video.
+
+    Raises ValueError for a choice that the encoder does not heed.
+    """
     options = encoding.options(name)
     place = _place(info, info.pixel_format)
     if place:
