@@ -87,11 +87,28 @@ def test_progress_in_json_is_lines_that_a_program_reads(stem, tmp_path) -> None:
     )
 
 
-def test_quiet_says_nothing_and_excludes_verbose(stem, tmp_path) -> None:
-    done = run("stabilize", *told(stem), "-o", tmp_path / "steady.mp4", "--quiet")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    both = run("stabilize", *told(stem), "-o", tmp_path / "b.mp4", "--quiet", "--verbose")
-    refused(both, "--quiet and --verbose exclude each other")
+def calls(stem: Path, folder: Path) -> list[list[object]]:
+    """Return a call of each command."""
+    clip = [f"{stem}.mp4", f"{stem}.csv"]
+    return [
+        ["stabilize", *told(stem), "-o", folder / "steady.mp4"],
+        ["plan", *told(stem), "--save-plan", folder / "plan.npz"],
+        ["sync", *clip, "-o", folder / "sync.json"],
+        ["calibrate", *clip, "-o", folder / "camera.json"],
+        ["convert", clip[1], "-o", folder / "log.csv"],
+        ["simulate", folder / "clip", "--duration", 0.1, "--size", "160x120"],
+        ["info", clip[0]],
+    ]
+
+
+def test_every_command_is_quiet_or_verbose_but_not_both(stem, tmp_path) -> None:
+    for call in calls(stem, tmp_path):
+        refused(run(*call, "--quiet", "--verbose"), "--quiet and --verbose exclude each other")
+        if call[0] not in ("sync", "calibrate"):  # which want a longer clip
+            done = run(*call, "-q")
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), call
+    assert {"steady.mp4", "plan.npz", "log.csv", "clip.mp4"} <= {p.name for p in tmp_path.iterdir()}
+    assert json.loads(run("info", f"{stem}.mp4", "--json", "-q").stdout)["kind"] == "video"
 
 
 def test_what_a_cut_off_video_holds_is_saved_and_said(stem, tmp_path, caplog) -> None:

@@ -188,6 +188,7 @@ def test_a_wrong_log_is_told_and_no_file_kept(pair, wrong_log, tmp_path) -> None
     assert "focal length" not in done.stdout
     assert done.returncode == 3
     assert left_in(tmp_path, wrong_log) == ["sync.png"]  # which shows why
+    refused(run("sync", pair[0], wrong_log, "-q"), "cannot be", code=3)
 
 
 def test_a_log_that_is_too_short_is_told(stem, pair, tmp_path) -> None:

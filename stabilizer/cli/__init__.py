@@ -14,7 +14,6 @@ import typer
 from gyro_data.errors import GyroDataError
 from stabilizer.cli import calibrate, convert, info, plan, simulate, stabilize, sync
 from stabilizer.cli.grouping import grouped
-from stabilizer.cli.show import Style, show_progress
 from stabilizer.errors import StabilizerError, SyncRefused
 
 __all__ = ["app", "main"]
@@ -101,7 +100,6 @@ def _program(
     ] = False,
 ) -> None:
     """Make a steady video of a shaky one, with the gyro log that was recorded beside it."""
-    show_progress(Style.BAR)
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING,
         format="stabilizer: %(levelname)s: %(message)s",

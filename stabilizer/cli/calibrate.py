@@ -14,10 +14,11 @@ from stabilizer.cli.options import (
     Overwrite,
     SyncOptions,
     TableOptions,
+    TalkOptions,
     told,
 )
 from stabilizer.cli.planning import read_log
-from stabilizer.cli.show import print_table
+from stabilizer.cli.show import heed, print_table, tell
 from stabilizer.cli.sync_text import sync_facts
 from stabilizer.cli.syncing import found_sync, warn_of_assumed
 from stabilizer.cli.values import chosen_video, input_files
@@ -37,6 +38,7 @@ def calibrate(
     from_camera: CameraOptions,
     clocks: SyncOptions,
     table: TableOptions,
+    talk: TalkOptions,
     log: Log = None,
     fps: Fps = None,
     overwrite: Overwrite = False,
@@ -54,6 +56,7 @@ def calibrate(
     """
     from stabilizer.new_files import check_new_file
 
+    heed(talk)
     source = chosen_video(video, fps)
     inputs = input_files(source, log, from_camera.camera)
     check_new_file(output, suffixes=[".json"], inputs=inputs, overwrite=overwrite)
@@ -118,7 +121,7 @@ def _calibrate_by_log(
     accept(found.verdict, f"{video}: with {log}", strict=strict)
     warn_of_assumed(found)
     save_found(found, output)
-    print(f"{output}: written")
+    tell(f"{output}: written")
 
 
 def _errors(found: "Synchronization") -> dict[str, Any]:

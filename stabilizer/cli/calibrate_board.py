@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stabilizer.cli.options import BoardOptions
-from stabilizer.cli.show import print_table, progress_bar
+from stabilizer.cli.show import print_table, progress_bar, tell
 from stabilizer.cli.values import input_files
 from stabilizer.errors import StabilizerError
 
@@ -35,10 +35,10 @@ def calibrate_by_board(
     found = _calibrated(video, options)
     _tell(video, found)
     save_lens(found, output)
-    print(f"{output}: written")
+    tell(f"{output}: written")
     if options.plot is not None:
         draw_coverage(found, options.plot)
-        print(f"{options.plot}: written")
+        tell(f"{options.plot}: written")
 
 
 def save_lens(found: "LensCalibration", path: Path) -> None:

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from stabilizer.cli.options import ImuOrientation, Overwrite, TableOptions
+from stabilizer.cli.options import ImuOrientation, Overwrite, TableOptions, TalkOptions
 from stabilizer.cli.planning import read_log
+from stabilizer.cli.show import heed, tell
 
 LOG = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ def convert(
         typer.Option("--output", "-o", help="The new log: .gcsv, .csv or .parquet."),
     ],
     table: TableOptions,
+    talk: TalkOptions,
     imu_orientation: ImuOrientation = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -32,6 +34,7 @@ def convert(
     from stabilizer.new_files import check_new_file, complete_or_absent
     from stabilizer.orientations import letters_of
 
+    heed(talk)
     check_new_file(output, suffixes=WRITERS, inputs=[log], overwrite=overwrite)
     letters = letters_of(imu_orientation)
     samples = read_log(log, table)
@@ -40,7 +43,7 @@ def convert(
     with complete_or_absent(output) as partial:
         write(samples, partial, imu_orientation=letters)
     accel = "with" if samples.accel is not None else "without"
-    print(
+    tell(
         f"{output}: written, {len(samples.t)} samples in {samples.duration:.3f} s at "
         f"{samples.sample_rate:.5g} Hz, {accel} accelerations"
     )

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from stabilizer.cli.options import Fps, TableOptions
+from stabilizer.cli.options import Fps, TableOptions, TalkOptions
 from stabilizer.cli.planning import read_log
-from stabilizer.cli.show import print_table
+from stabilizer.cli.show import heed, print_table
 from stabilizer.cli.values import chosen_video
 from stabilizer.errors import StabilizerError
 
@@ -20,12 +20,14 @@ LOG = logging.getLogger(__name__)
 def info(
     file: Annotated[Path, typer.Argument(help="A video, log or camera file.", show_default=False)],
     table: TableOptions,
+    talk: TalkOptions,
     fps: Fps = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Tell what a video, a gyro log or a camera file is: times, rates, gaps, axes; views, lens."""
     from stabilizer.facts import camera_facts, log_facts, video_facts
 
+    heed(talk)
     source = chosen_video(file, fps)
     if not isinstance(source, Path):
         from stabilizer.video import probe

@@ -401,7 +401,23 @@ class PictureOptions:
 
 
 @dataclass(frozen=True)
-class ReportOptions:
+class TalkOptions:
+    """How much a command tells."""
+
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Say nothing but warnings.", rich_help_panel=_IN_REPORT),
+    ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose", "-v", help="Say what was decided and why.", rich_help_panel=_IN_REPORT
+        ),
+    ] = False
+
+
+@dataclass(frozen=True)
+class ReportOptions(TalkOptions):
     """What is told while and after a video is made."""
 
     progress: Annotated[
@@ -417,16 +433,6 @@ class ReportOptions:
             help="Write what was done, found and left out: .json.", rich_help_panel=_IN_REPORT
         ),
     ] = None
-    quiet: Annotated[
-        bool,
-        typer.Option("--quiet", "-q", help="Say nothing but warnings.", rich_help_panel=_IN_REPORT),
-    ] = False
-    verbose: Annotated[
-        bool,
-        typer.Option(
-            "--verbose", "-v", help="Say what was decided and why.", rich_help_panel=_IN_REPORT
-        ),
-    ] = False
 
 
 Overwrite = Annotated[

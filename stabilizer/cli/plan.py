@@ -1,8 +1,8 @@
 """`stabilizer plan`: what `stabilize` would do, told, drawn or kept, and no video."""
 
-from stabilizer.cli.options import Fps, Log, Overwrite, PlanFiles, Request, Video
+from stabilizer.cli.options import Fps, Log, Overwrite, PlanFiles, Request, TalkOptions, Video
 from stabilizer.cli.planning import check_plan_files, made_plan, write_plan_files, zoom_limit
-from stabilizer.cli.show import summary
+from stabilizer.cli.show import heed, summary, tell
 from stabilizer.cli.values import chosen_video, input_files
 
 
@@ -10,6 +10,7 @@ def plan(
     video: Video,
     request: Request,
     files: PlanFiles,
+    talk: TalkOptions,
     log: Log = None,
     fps: Fps = None,
     overwrite: Overwrite = False,
@@ -21,12 +22,13 @@ def plan(
     from stabilizer.log_file import find_log
     from stabilizer.video import probe
 
+    heed(talk)
     source = chosen_video(video, fps)
     log = log or find_log(source)
     inputs = input_files(source, log, request.camera, request.sync_file)
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
     made = made_plan(probe(source), log, request)
     written = write_plan_files(made.plan, files)
-    print(f"{video}: planned, {summary(made.plan, zoom_limit(request), made.synchronized)}")
+    tell(f"{video}: planned, {summary(made.plan, zoom_limit(request), made.synchronized)}")
     for path in written:
-        print(f"{path}: written")
+        tell(f"{path}: written")

@@ -1,6 +1,7 @@
-"""What the user sees: the summary of a plan, progress, a table of facts."""
+"""What the user sees, and how much of it: the summary of a plan, progress, a table of facts."""
 
 import json
+import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,9 @@ from contextlib import contextmanager
 from enum import StrEnum
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
+
+from stabilizer.cli.options import TalkOptions
+from stabilizer.errors import StabilizerError
 
 if TYPE_CHECKING:
     from stabilizer.plan import Plan
@@ -48,15 +52,30 @@ class Style(StrEnum):
     NONE = "none"
 
 
-_style = Style.BAR
+_quiet, _style = False, Style.BAR
 
 
-def show_progress(name: str) -> None:
-    """Choose from now on how progress is shown; ValueError for what is no `Style`."""
-    global _style
-    if name not in [*Style]:
-        raise ValueError(f"progress: expected one of {', '.join(Style)}, got {name!r}")
-    _style = Style(name)
+def heed(talk: TalkOptions, progress: str = Style.BAR) -> None:
+    """Choose how much is told from now on, and how progress is shown.
+
+    Raises StabilizerError for options that exclude each other, ValueError for what is no `Style`.
+    """
+    global _quiet, _style
+    if talk.verbose and talk.quiet:
+        raise StabilizerError("--quiet and --verbose exclude each other")
+    if progress not in [*Style]:
+        raise ValueError(f"progress: expected one of {', '.join(Style)}, got {progress!r}")
+    if talk.verbose:
+        logging.getLogger().setLevel(logging.INFO)
+    _quiet, _style = talk.quiet, Style(progress)
+    if talk.quiet and _style == Style.BAR:
+        _style = Style.NONE
+
+
+def tell(line: str) -> None:
+    """Print a line, unless it is to be quiet."""
+    if not _quiet:
+        print(line)
 
 
 @contextmanager
@@ -160,7 +179,9 @@ class _Lines:
 
 
 def print_table(title: str, facts: dict[str, Any]) -> None:
-    """Print facts as a table of names and values."""
+    """Print facts as a table of names and values, unless it is to be quiet."""
+    if _quiet:
+        return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

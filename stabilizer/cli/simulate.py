@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stabilizer.cli.options import CameraOptions, SyncOptions
-from stabilizer.cli.show import progress_bar
+from stabilizer.cli.options import CameraOptions, SyncOptions, TalkOptions
+from stabilizer.cli.show import heed, progress_bar, tell
 from stabilizer.cli.values import described_camera, parsed_numbers
 
 
@@ -17,6 +17,7 @@ def simulate(
     ],
     from_camera: CameraOptions,
     sync: SyncOptions,
+    talk: TalkOptions,
     motion: Annotated[
         str, typer.Option(help="stand, walk, run, or a gyro log to follow.")
     ] = "walk",
@@ -42,6 +43,7 @@ def simulate(
     from stabilizer import simulate as simulation
     from stabilizer.simulate.movers import crossing
 
+    heed(talk)
     moves = _motion(motion, seed)
     with progress_bar("rendering") as progress:
         clip = simulation.simulate(
@@ -64,7 +66,7 @@ def simulate(
             progress=progress,
         )
     for path in (clip.video, clip.gyro, clip.camera_file, clip.truth):
-        print(path)
+        tell(str(path))
 
 
 def _whole_sides(size: str) -> tuple[int, int]:

@@ -28,7 +28,7 @@ from stabilizer.cli.planning import (
     write_plan_files,
     zoom_limit,
 )
-from stabilizer.cli.show import Style, progress_bar, show_progress, summary
+from stabilizer.cli.show import heed, progress_bar, summary, tell
 from stabilizer.cli.summary_file import SUMMARY_SUFFIX, save_summary
 from stabilizer.cli.values import chosen_video, input_files, parsed_rate
 from stabilizer.errors import StabilizerError
@@ -78,7 +78,7 @@ def stabilize(
     from stabilizer.warp import check_interpolation
 
     began = time.perf_counter()
-    _prepare(report)
+    heed(report, report.progress)
     source = chosen_video(video, fps)
     inputs = input_files(source, log, request.camera, request.sync_file, plan_file)
     check_output(output, inputs=inputs, overwrite=overwrite)
@@ -132,22 +132,13 @@ def stabilize(
             written.append(report.summary)
     limit = zoom_limit(request) if plan_file is None else None
     n_frames = None if rendered is None else rendered.frames
-    if not report.quiet:
-        print(f"{output}: {done}, {summary(made.plan, limit, made.synchronized, n_frames)}")
-        for line in _kept_otherwise(rendered):
-            print(f"{output}: {line}")
-        for path in written:
-            print(f"{path}: written")
+    tell(f"{output}: {done}, {summary(made.plan, limit, made.synchronized, n_frames)}")
+    for line in _kept_otherwise(rendered):
+        tell(f"{output}: {line}")
+    for path in written:
+        tell(f"{path}: written")
     if rendered is not None and rendered.lost:
         raise typer.Exit(WITH_LOSS)
-
-
-def _prepare(report: ReportOptions) -> None:
-    if report.verbose and report.quiet:
-        raise StabilizerError("--quiet and --verbose exclude each other")
-    if report.verbose:
-        logging.getLogger().setLevel(logging.INFO)
-    show_progress(Style.NONE if report.quiet and report.progress == Style.BAR else report.progress)
 
 
 def _check_summary(path: Path | None, *, inputs: list[Path], overwrite: bool) -> None:

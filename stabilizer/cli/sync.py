@@ -13,10 +13,11 @@ from stabilizer.cli.options import (
     Overwrite,
     SyncOptions,
     TableOptions,
+    TalkOptions,
     Video,
 )
 from stabilizer.cli.planning import read_log
-from stabilizer.cli.show import print_table
+from stabilizer.cli.show import heed, print_table, tell
 from stabilizer.cli.sync_text import sync_facts
 from stabilizer.cli.syncing import found_sync, warn_of_clock
 from stabilizer.cli.values import chosen_video, input_files
@@ -27,6 +28,7 @@ def sync(
     from_camera: CameraOptions,
     clocks: SyncOptions,
     table: TableOptions,
+    talk: TalkOptions,
     log: Log = None,
     fps: Fps = None,
     output: Annotated[
@@ -54,6 +56,7 @@ def sync(
     from stabilizer.synchronization import accept
     from stabilizer.video import probe
 
+    heed(talk)
     source = chosen_video(video, fps)
     log = log or find_log(source)
     inputs = input_files(source, log, from_camera.camera)
@@ -70,16 +73,13 @@ def sync(
         from stabilizer.report import plot_sync
 
         plot_sync(found, samples, plot)
-        _tell_written(plot, quiet=as_json)
+        if not as_json:
+            tell(f"{plot}: written")
     accept(found.verdict, f"{video}: with {log}", strict=strict)
     if output is not None:
         save_sync(saved, output)
-        _tell_written(output, quiet=as_json)
-
-
-def _tell_written(path: Path, *, quiet: bool) -> None:
-    if not quiet:
-        print(f"{path}: written")
+        if not as_json:
+            tell(f"{output}: written")
 
 
 def _check_files(
