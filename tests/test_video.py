@@ -523,6 +523,22 @@ def test_odd_sizes_pass_through_a_codec_that_has_them(tmp_path: Path, name: str)
         assert_same_planes(got, planes)
 
 
+@pytest.mark.parametrize("codec", ["libsvtav1", "libvpx-vp9", "prores_ks"])
+@pytest.mark.parametrize("name", ["yuv420p", "yuv444p"])
+def test_an_odd_size_stays_whatever_the_pixel_format(tmp_path: Path, name: str, codec: str) -> None:
+    """SVT-AV1 has 4:2:0 alone, of odd sizes too."""
+    size = {"width": 319, "height": 239}
+    truth = write_clip(tmp_path / "in.mkv", pts=STEADY[:3], pixel_format=name, codec="ffv1", **size)
+    out = tmp_path / ("out.mov" if codec == "prores_ks" else "out.mkv")
+    transcode(tmp_path / "in.mkv", out, encoding=Encoding(codec))
+    info = probe(out)
+    assert (info.width, info.height) == (319, 239)
+    scale = 2.0 ** (PIXEL_FORMATS[info.pixel_format].bits - 8)
+    for (_, got), planes in zip(shown(out), truth, strict=True):
+        error = got[0].astype(float) / scale - planes[0]
+        assert np.sqrt(np.mean(error**2)) < 6
+
+
 def test_an_odd_size_is_stored_with_all_its_chroma_where_h264_wants_it(tmp_path: Path) -> None:
     write_clip(tmp_path / "in.mkv", codec="ffv1", width=85, height=47)
     info = probe(tmp_path / "in.mkv")

@@ -31,7 +31,7 @@ _TELL_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Where encoders can say that chroma sits; where nothing is said, it is to the left."""
-_EVEN_SIZES = ("libx264", "libx265", "libsvtav1")
+_EVEN_SIZES = ("libx264", "libx265")
 """Encoders that want whole groups of the luma samples that share a chroma sample."""
 _HELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
