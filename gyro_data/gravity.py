@@ -100,7 +100,7 @@ def _up_in_body(gyro: Floats, accel: Floats, step: float) -> Floats:
     except ImportError as error:
         raise GyroDataError(
             "a level horizon needs the package vqf, which is not installed: "
-            'pip install "gyro-stabilizer[horizon]", or leave the horizon as it is'
+            "pip install vqf, or leave the horizon as it is"
         ) from error
     # VQF's earth frame has z up, and its quat6D is wxyz, earth <- body
     w, x, y, z = offlineVQF(gyro, accel, None, step)["quat6D"].T

@@ -55,7 +55,7 @@ def _write_parquet(log: GyroLog, path: Path, letters: str | None) -> None:
         pd.DataFrame(_columns(log)).to_parquet(path, index=False)
     except ImportError as error:
         raise GyroDataError(
-            f"{path}: Parquet needs pyarrow; pip install 'gyro-stabilizer[parquet]', or write .csv"
+            f"{path}: Parquet needs the package pyarrow: pip install pyarrow, or write .csv"
         ) from error
 
 

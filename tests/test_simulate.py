@@ -351,7 +351,7 @@ def test_a_picture_is_the_same_each_time(camera, room):
 
 def test_without_scikit_image_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "skimage", None)
-    with pytest.raises(StabilizerError, match=r'pip install "gyro-stabilizer\[simulate\]"'):
+    with pytest.raises(StabilizerError, match=r"pip install scikit-image$"):
         Room(256)
 
 
@@ -699,6 +699,8 @@ def test_the_program_walks_past_things_in_noise(tmp_path):
         ("--room-size", 0.2, "enlarge room_size"),
         ("--movers", -1, "movers: expected"),
         ("--picture-noise", "nan", "picture_noise: expected a finite number"),
+        ("--size", "319x239", "size: expected even numbers of pixels, got '319x239'"),
+        ("--size", "320.5x240", "size: expected even numbers of pixels, got '320.5x240'"),
     ]:
         refused(run("simulate", tmp_path / "b", *small, option, value), message)
 

@@ -65,7 +65,7 @@ def read(path: Path, options: ReadOptions) -> GyroLog:
 
 def how_to_install() -> str:
     """Return what to do where the package is missing."""
-    remedy = "pip install 'gyro-stabilizer[telemetry]'"
+    remedy = "pip install telemetry-parser"
     if sys.version_info >= (3, 13):
         return f"{remedy} in Python 3.12 or older, for it is not made for {sys.version.split()[0]}"
     return remedy

@@ -48,7 +48,7 @@ def simulate(
     with progress_bar("rendering") as progress:
         clip = simulation.simulate(
             stem,
-            camera=described_camera(_with_defaults(from_camera), _whole_sides(size)),
+            camera=described_camera(_with_defaults(from_camera), _even_sides(size)),
             motion=moves,
             movers=crossing(movers, seed),
             **_walked(moves, duration, room_size),
@@ -69,10 +69,10 @@ def simulate(
         tell(str(path))
 
 
-def _whole_sides(size: str) -> tuple[int, int]:
+def _even_sides(size: str) -> tuple[int, int]:
     width, height = parsed_numbers("size", size, 2, separator="x")
-    if not (width.is_integer() and height.is_integer()):
-        raise ValueError(f"size: expected whole numbers of pixels, got {size!r}")
+    if width % 2 or height % 2:
+        raise ValueError(f"size: expected even numbers of pixels, got {size!r}")
     return int(width), int(height)
 
 

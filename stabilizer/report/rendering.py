@@ -30,8 +30,7 @@ def check_plot(path: AnyPath) -> None:
         )
     if find_spec("matplotlib") is None:
         raise StabilizerError(
-            "a plot needs the package matplotlib, which is not installed: "
-            'pip install "gyro-stabilizer[plot]"'
+            "a plot needs the package matplotlib, which is not installed: pip install matplotlib"
         )
 
 

@@ -184,8 +184,7 @@ def picture_folder() -> Path:
     found = find_spec("skimage")
     if found is None or found.origin is None:
         raise StabilizerError(
-            "the simulated scene is made of scikit-image's pictures: "
-            'pip install "gyro-stabilizer[simulate]"'
+            "the simulated scene is made of scikit-image's pictures: pip install scikit-image"
         )
     return Path(found.origin).parent / "data"
 
