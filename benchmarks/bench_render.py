@@ -35,6 +35,9 @@ LONGEST_START = 2.5  # s
 _PLAIN, _STEADY_PLAIN = "plain transcode", "plain transcode of the steady clip"
 _BILINEAR = {"linear": "bilinear", "cubic": "bicubic"}
 
+_ENVIRONMENT = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+"""Programs that are installed have their bytecode kept."""
+
 Commands = list[list[str]]
 Verdict = tuple[bool, str]
 
@@ -56,7 +59,9 @@ def run(commands: Commands) -> Run:
     runs = []
     for command in commands:
         launcher = [sys.executable, str(Path(__file__).with_name("taken.py"))]
-        done = subprocess.run([*launcher, *command], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [*launcher, *command], capture_output=True, text=True, check=True, env=_ENVIRONMENT
+        )
         took = json.loads(done.stdout)
         if took.pop("status"):
             raise RuntimeError(f"{' '.join(command)}: {done.stderr[-500:]}")

@@ -5,7 +5,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from stabilizer.cli import main
+from stabilizer.cli import end_interrupted, main
 
 _GARBAGE = 100_000
 """New objects before those are looked for that are garbage: imports make as many, of which none
@@ -14,6 +14,9 @@ is."""
 _AGAIN = 1.0
 """s between looks, once interrupted, whether that was heeded: libraries drop exceptions that befall
 them in callbacks and while they are imported."""
+
+_interruptions: list[int] = []
+"""The signals that came."""
 
 
 def program() -> None:
@@ -25,11 +28,16 @@ def program() -> None:
     gc.set_threshold(_GARBAGE)
     try:
         main()
+    except Exception:
+        if not _interruptions:
+            raise
+        end_interrupted()  # which Python makes another error of, where a class is being made
     finally:
         gc.freeze()  # the process ends: to look for garbage in it would take longer than all else
 
 
-def _interrupt(*_: object) -> NoReturn:
+def _interrupt(number: int, _: object) -> NoReturn:
+    _interruptions.append(number)
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, _interrupt_again)
         signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from stabilizer.video.base import VideoInfo, seconds
+from stabilizer.video.base import Ticks, VideoInfo, seconds
 
 
 def known_damage(info: VideoInfo, start: float | None, end: float | None) -> str:
@@ -12,25 +12,39 @@ def known_damage(info: VideoInfo, start: float | None, end: float | None) -> str
 
     None for either means the video's own.
     """
-    n_untimed = _untimed(info, start, end)
-    frames = "1 frame has" if n_untimed == 1 else f"{n_untimed} frames have"
-    without = f"{frames} no time, or one out of order" if n_untimed else ""
-    return ", ".join(filter(None, [info.damage if end is None else "", without]))
+    n_faults, n_untimed = (_number(t, info, start, end) for t in (info.faults, info.untimed))
+    faulty = f"it is damaged at {_counted(n_faults, 'place')}" if n_faults else ""
+    have = f"{_counted(n_untimed, 'frame')} {'has' if n_untimed == 1 else 'have'}"
+    without = f"{have} no time, or one out of order" if n_untimed else ""
+    return ", ".join(filter(None, [info.damage if end is None else "", faulty, without]))
 
 
 def lost_frames(
-    info: VideoInfo, start: float | None, end: float | None, *, planned: int, done: int
+    info: VideoInfo,
+    start: float | None,
+    end: float | None,
+    *,
+    planned: int,
+    done: int,
+    damaged: int,
 ) -> str:
-    """Return what damage took, where `done` frames of `planned` ones came; "" if nothing."""
+    """Return what damage took, where `done` frames of `planned` ones came, of which some are
+    damaged; "" if nothing."""
     cause = known_damage(info, start, end)
-    if done < planned:
+    if done < planned or damaged:
         cause = cause or "some of it cannot be decoded"
-    total = planned + _untimed(info, start, end)
-    return f"{cause}: {done} of {total} frames were saved" if cause else ""
+    total = planned + _number(info.untimed, info, start, end)
+    saved = f"{done} of {total} frames were saved" + (f", {damaged} damaged" if damaged else "")
+    return f"{cause}: {saved}" if cause else ""
 
 
-def _untimed(info: VideoInfo, start: float | None, end: float | None) -> int:
-    t = seconds(info.untimed, info.time_base)
+def _counted(n: int, thing: str) -> str:
+    return f"{n} {thing}" if n == 1 else f"{n} {thing}s"
+
+
+def _number(ticks: Ticks, info: VideoInfo, start: float | None, end: float | None) -> int:
+    """Return how many of some times lie between start and end."""
+    t = seconds(ticks, info.time_base)
     first = -math.inf if start is None else start
     after = math.inf if end is None else end
     return int(np.count_nonzero((t >= first) & (t < after)))

@@ -6,6 +6,7 @@ import numpy as np
 
 from gyro_data import GyroLog
 from stabilizer.camera import Camera, CameraFile, CameraMode
+from stabilizer.damage import known_damage
 from stabilizer.video import VideoInfo
 from stabilizer.video.colour_names import colour_names
 
@@ -51,6 +52,7 @@ def video_facts(info: VideoInfo) -> dict[str, Any]:
         "missing_frames": info.missing,
         "repeated_frames": info.repeated,
         "untimed_frames": len(info.untimed),
+        "damage": known_damage(info, None, None),
         "rotation_deg": info.rotation_deg,
         "sample_aspect_ratio": str(info.sample_aspect_ratio),
         "colour": colour_names(info.colour),

@@ -229,11 +229,13 @@ def render(
             writer.write(frame)
             if progress is not None:
                 progress(n_done, len(plan.frame_times))
-        lost = lost_frames(info, start, end, planned=len(plan.frame_times), done=n_done)
+        lost = lost_frames(
+            info, start, end, planned=len(plan.frame_times), done=n_done, damaged=reader.n_damaged
+        )
         if lost and strict:
             raise _refused(info, lost)
     if writer.tracks_damaged:
-        lost = ", ".join([*filter(None, [lost]), "its other tracks end where it is damaged"])
+        lost = ", ".join([*filter(None, [lost]), "its other tracks are damaged"])
     if lost:
         LOG.warning("%s: %s; is the file complete?", info.path, lost)
     return Rendered(n_done, lost, tuple(writer.left_out), tuple(writer.changed))

@@ -25,6 +25,7 @@ from stabilizer.video import VideoReader, probe
 from stabilizer.video.pyav.frame_order import in_order
 from tests.command_line import ENVIRONMENT, files, made_clip, refused, run
 from tests.test_video import OPEN_GOP, TIME_BASE, assert_same_planes, write_clip
+from tests.witness import ffprobe
 
 N = 120
 STEP = 3003
@@ -330,17 +331,103 @@ def test_frames_without_a_time_are_lost_and_the_others_keep_theirs(stem, tmp_pat
     assert run("stabilize", *arguments, "-o", strict, "--strict", "--end", "0.2").returncode == 0
 
 
-@pytest.mark.parametrize("n_bytes", [188 * 30 + 17, -188, None])
-def test_a_transport_stream_that_is_cut_off_is_known_to_be(stem, tmp_path, n_bytes) -> None:
-    """Inside a packet, inside the sound at the end, and not at all."""
+@pytest.mark.parametrize(
+    ("n_bytes", "told"),
+    [(188 * 30 + 17, "it is cut off"), (-188, "it is damaged at 1 place"), (None, "")],
+    ids=["inside a packet", "inside sound", "whole"],
+)
+def test_a_transport_stream_that_is_cut_off_is_known_to_be(
+    stem, tmp_path, caplog, n_bytes, told
+) -> None:
     output = tmp_path / "a.mp4"
     path = remuxed(Path(f"{stem}.mp4"), tmp_path / "clip.ts", sound=True)
     path.write_bytes(path.read_bytes()[:n_bytes])
-    assert probe(path).damage == ("it is cut off" if n_bytes else "")
     arguments = [path, *files(stem)[1:], "--no-sync", "-o", output]
-    assert run("stabilize", *arguments).returncode == (4 if n_bytes else 0)
+    done = run("stabilize", *arguments)
+    assert done.returncode == (4 if n_bytes else 0)
+    assert told in caplog.text
     if n_bytes:
-        refused(run("stabilize", *arguments, "--overwrite", "--strict"), "it is cut off; strict")
+        refused(run("stabilize", *arguments, "--overwrite", "--strict"), f"{told}; strict")
+
+
+N_GONE = 3000
+N_LONG = 60
+
+
+def overwritten(content: bytes, at: int) -> bytes:
+    return content[:at] + np.random.default_rng(at).bytes(N_GONE) + content[at + N_GONE :]
+
+
+def emptied(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes(N_GONE) + content[at + N_GONE :]
+
+
+def shortened(content: bytes, at: int) -> bytes:
+    return content[:at] + content[at + N_GONE :]
+
+
+@pytest.fixture(scope="module")
+def long_stem(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_clip(tmp_path_factory.mktemp("long") / "clip", "--duration", "3")
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".ts"])
+@pytest.mark.parametrize("damage", [overwritten, emptied, shortened])
+def test_damage_in_the_middle_is_told_where_the_file_can_be_read_on(
+    long_stem: Path, tmp_path: Path, suffix: str, damage: Callable[[bytes, int], bytes]
+) -> None:
+    whole = remuxed(Path(f"{long_stem}.mp4"), tmp_path / f"whole{suffix}", sound=True)
+    path, output = tmp_path / f"clip{suffix}", tmp_path / "a.mp4"
+    content = whole.read_bytes()
+    path.write_bytes(damage(content, len(content) // 2))
+    arguments = [*files(long_stem)[1:], "--no-sync", "-o", output, "--overwrite"]
+    done = run("stabilize", path, *arguments)
+    assert done.returncode == 4, done.stderr
+    assert 0.3 * N_LONG < len(probe(output).frame_pts) <= N_LONG
+    refused(run("stabilize", path, *arguments, "--strict"), "strict refuses to save the rest")
+    assert run("stabilize", whole, *arguments, "--strict").returncode == 0
+
+
+def test_damage_before_the_end_of_a_cut_is_told_and_no_other(long_stem, tmp_path) -> None:
+    path = remuxed(Path(f"{long_stem}.mp4"), tmp_path / "clip.mkv")
+    content = path.read_bytes()
+    path.write_bytes(emptied(content, len(content) // 2))
+    arguments = [path, *files(long_stem)[1:], "--no-sync", "-o", tmp_path / "a.mp4", "--overwrite"]
+    assert run("stabilize", *arguments, "--end", "1").returncode == 0
+    assert run("stabilize", *arguments, "--end", "2.9").returncode == 4
+
+
+def n_packets(path: Path) -> int:
+    """Return how many packets of sound ffprobe finds."""
+    told = ffprobe(path, "-count_packets", "-select_streams", "a", "-show_streams")
+    return int(told["streams"][0]["nb_read_packets"])
+
+
+@pytest.mark.parametrize(("n_gone", "n_unusable"), [(1, 1), (5, 3)])
+def test_sound_with_holes_is_saved_without_the_pieces_that_are_none(
+    long_stem: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, n_gone: int, n_unusable: int
+) -> None:
+    path, output = tmp_path / "clip.ts", tmp_path / "a.mp4"
+    remuxed(Path(f"{long_stem}.mp4"), path, sound=True)
+    content = path.read_bytes()
+    packets = [content[i : i + 188] for i in range(0, len(content), 188)]
+    ends = [i for i, packet in enumerate(packets) if packet[1:3] == b"\x01\x01"]
+    gone = set(ends[len(ends) // 2 :][:n_gone])
+    assert len(gone) == n_gone
+    path.write_bytes(b"".join(p for i, p in enumerate(packets) if i not in gone))
+    done = run("stabilize", path, *files(long_stem)[1:], "--no-sync", "-o", output)
+    assert done.returncode == 4, done.stderr
+    assert "its other tracks are damaged" in caplog.text
+    assert n_packets(output) == n_packets(path) - n_unusable
+
+
+@pytest.mark.parametrize("gap", [10, 40])
+def test_missing_frames_are_counted_where_times_are_rounded(tmp_path: Path, gap: int) -> None:
+    pts = [i * STEP for i in range(N) if not 50 <= i < 50 + gap]
+    write_clip(tmp_path / "clip.mkv", pts=pts)
+    info = probe(tmp_path / "clip.mkv")
+    assert info.time_base == Fraction(1, 1000)
+    assert (info.missing, len(info.faults), info.damage) == (gap, 0, "")
 
 
 @pytest.mark.parametrize("make", [damaged, cut_off])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bench_kills import command, completed, contents, killed
+from benchmarks.bench_kills import INTERRUPTED, command, completed, contents, killed
 from stabilizer.new_files import partial_name
 from tests.command_line import ENVIRONMENT, made_clip
 
@@ -79,3 +79,25 @@ program.program()
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
     assert done.stdout.split(b"\n")[:2] == [b"dropped", b"cleaned up"]
     assert b"KeyboardInterrupt" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+def test_an_interruption_that_becomes_another_error_is_told_as_one() -> None:
+    code = """
+import os, signal
+from stabilizer import __main__ as program
+
+class Field:
+    def __set_name__(self, owner, name):
+        os.kill(os.getpid(), signal.SIGINT)
+
+def main():
+    class Owner:
+        field = Field()
+
+program.main = main
+program.program()
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
+    assert done.returncode == INTERRUPTED
+    assert done.stderr == b"stabilizer: error: interrupted; the output is as it was before\n"

@@ -16,7 +16,7 @@ from stabilizer.cli import calibrate, convert, info, plan, simulate, stabilize, 
 from stabilizer.cli.grouping import grouped
 from stabilizer.errors import StabilizerError, SyncRefused
 
-__all__ = ["app", "main"]
+__all__ = ["app", "end_interrupted", "main"]
 
 BAD_INPUT, SYNC_FAILED, INTERRUPTED = 2, 3, 130
 
@@ -66,10 +66,15 @@ def main() -> None:
             raise
         _fail(str(error), BAD_INPUT)
     if code == INTERRUPTED:  # which typer makes of KeyboardInterrupt elsewhere
-        _tell("interrupted; the output is as it was before")
-        sys.stdout.flush()
-        os._exit(INTERRUPTED)  # a thread may wait for a lock of the import that was interrupted
+        end_interrupted()
     sys.exit(code or 0)
+
+
+def end_interrupted() -> NoReturn:
+    """End the process at once: a thread may wait for a lock of an import that was interrupted."""
+    _tell("interrupted; the output is as it was before")
+    sys.stdout.flush()
+    os._exit(INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -27,8 +27,10 @@ def plan(
     log = log or find_log(source)
     inputs = input_files(source, log, request.camera, request.sync_file)
     check_plan_files(files, inputs=inputs, overwrite=overwrite)
-    made = made_plan(probe(source), log, request)
+    info = probe(source)
+    made = made_plan(info, log, request)
     written = write_plan_files(made.plan, files)
-    tell(f"{video}: planned, {summary(made.plan, zoom_limit(request), made.synchronized)}")
+    told = summary(made.plan, zoom_limit(request), made.synchronized, lacking=info.missing)
+    tell(f"{video}: planned, {told}")
     for path in written:
         tell(f"{path}: written")

@@ -22,10 +22,12 @@ def summary(
     limit: float | None = None,
     synchronized: str | None = None,
     written: int | None = None,
+    lacking: int = 0,
 ) -> str:
     """Return the plan in one line: frames, zoom and whether it reaches `limit`, margin, gaps.
 
-    `synchronized` is what there is to say of the sync; `written` counts frames, None: all.
+    `synchronized` is what there is to say of the sync; `written` counts frames, None: all;
+    `lacking` those that the video seems to lack.
     """
     n_frames, largest = len(plan.frame_times), plan.zoom.max()
     missing = n_frames - int(plan.covered.sum())
@@ -39,6 +41,8 @@ def summary(
     ]
     if missing:
         parts.append(f"{missing} frames without motion data, where the picture is unstabilized")
+    if lacking:
+        parts.append(f"{lacking} frames missing in the video")
     if synchronized is not None:
         parts.append(synchronized)
     return ", ".join(parts)

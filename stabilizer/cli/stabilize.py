@@ -93,7 +93,10 @@ def stabilize(
     threads = thread_count(pictures.threads)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(source)
-    _tell_oddities(info)
+    if info.repeated:
+        logging.getLogger(__name__).warning(
+            "%s: %d frames have the time of another one, and are left out", source, info.repeated
+        )
     if not dry_run:
         check_encoder(encoding, info, output.suffix)
     with ExitStack() as beside:
@@ -132,7 +135,8 @@ def stabilize(
             written.append(report.summary)
     limit = zoom_limit(request) if plan_file is None else None
     n_frames = None if rendered is None else rendered.frames
-    tell(f"{output}: {done}, {summary(made.plan, limit, made.synchronized, n_frames)}")
+    told = summary(made.plan, limit, made.synchronized, written=n_frames, lacking=info.missing)
+    tell(f"{output}: {done}, {told}")
     for line in _kept_otherwise(rendered):
         tell(f"{output}: {line}")
     for path in written:
@@ -176,17 +180,6 @@ def _encoding(pictures: PictureOptions) -> "Encoding":
         None if pictures.bitrate is None else parsed_rate(pictures.bitrate),
         pictures.pix_fmt,
     )
-
-
-def _tell_oddities(info: "VideoInfo") -> None:
-    """Say which frames the video lacks, as phones' often do, or tells twice."""
-    log = logging.getLogger(__name__)
-    if info.missing:
-        log.info("%s: lacks %d frames; their times are left out", info.path, info.missing)
-    if info.repeated:
-        log.warning(
-            "%s: %d frames have the time of another one, and are left out", info.path, info.repeated
-        )
 
 
 def _kept_otherwise(rendered: "Rendered | None") -> list[str]:

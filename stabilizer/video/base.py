@@ -37,6 +37,25 @@ def seconds(pts: int | Ticks, time_base: Fraction) -> float | Floats:
     return pts * time_base.numerator / time_base.denominator
 
 
+def missing_between(t: Floats) -> NDArray[np.intp]:
+    """Return how many frames seem to lack between each two of otherwise even times: (F-1,).
+
+    0 for uneven times. `t` is in s, (F,).
+    """
+    interval = np.diff(t)
+    none = np.zeros(len(interval), dtype=np.intp)
+    if len(interval) < _FEWEST_INTERVALS:
+        return none
+    median = float(np.median(interval))  # which may be rounded, to 1 ms in Matroska
+    usual = float(np.mean(interval[np.abs(interval / median - 1) < _EVEN]))
+    steps = np.rint(interval / usual)
+    even = np.abs(interval / usual - steps) < _EVEN
+    if not even.all() or np.mean(steps == 1) < _MOST:
+        return none
+    missing: NDArray[np.intp] = np.maximum(steps - 1, 0).astype(np.intp)
+    return missing
+
+
 @dataclass(frozen=True)
 class PixelFormat:
     """The layout of a frame's planes; the luma plane is always plane 0."""
@@ -157,6 +176,8 @@ class VideoInfo:
     """Frames left out because they have the time of another one."""
     untimed: Ticks = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
     """(U,) ticks: where frames are left out that have no time of their own, or one out of order."""
+    faults: Ticks = field(default_factory=lambda: np.zeros(0, np.int64), repr=False)
+    """(D,) ticks: about when something, of any track, is damaged or missing in the file."""
     damage: str = ""
     """Why the file ends before its end, if it does."""
 
@@ -165,11 +186,11 @@ class VideoInfo:
         frame_pts = np.array(self.frame_pts, dtype=np.int64)
         if frame_pts.ndim != 1 or not frame_pts.size or (np.diff(frame_pts) <= 0).any():
             raise ValueError(f"frame_pts: expected increasing ticks (F,), got {frame_pts}")
-        untimed = np.array(self.untimed, dtype=np.int64)
-        frame_pts.setflags(write=False)
-        untimed.setflags(write=False)
         set_field(self, "frame_pts", frame_pts)
-        set_field(self, "untimed", untimed)
+        set_field(self, "untimed", np.array(self.untimed, dtype=np.int64))
+        set_field(self, "faults", np.array(self.faults, dtype=np.int64))
+        for ticks in (self.frame_pts, self.untimed, self.faults):
+            ticks.setflags(write=False)
         set_field(self, "colour", MappingProxyType(dict(self.colour)))
         set_field(self, "metadata", MappingProxyType(dict(self.metadata)))
         set_field(self, "stream_metadata", MappingProxyType(dict(self.stream_metadata)))
@@ -191,15 +212,7 @@ class VideoInfo:
     @property
     def missing(self) -> int:
         """How many frames a clip of otherwise even times seems to lack; 0 for uneven times."""
-        interval = np.diff(self.frame_times)
-        if len(interval) < _FEWEST_INTERVALS:
-            return 0
-        usual = float(np.median(interval))
-        steps = np.rint(interval / usual)
-        even = np.abs(interval / usual - steps) < _EVEN
-        if not even.all() or np.mean(steps == 1) < _MOST:
-            return 0
-        return int(np.maximum(steps - 1, 0).sum())
+        return int(missing_between(self.frame_times).sum())
 
     @property
     def average_rate(self) -> Fraction:

@@ -53,7 +53,7 @@ class OtherTracks:
         self.changed: list[str] = []
         """What it holds encoded anew or in part, in words; known at the end."""
         self.damaged = False
-        """Whether the source could not be read to its end."""
+        """Whether some of it could not be read or copied."""
         pictures = next((s for s in source.streams.video if not is_cover(s)), None)
         for stream in source.streams:
             if stream is not pictures:
@@ -69,7 +69,10 @@ class OtherTracks:
     def copy(self, before: Fraction | float) -> None:
         """Copy the packets that are earlier than `before` s in the output."""
         while self._next is not None and self._next[0] < before:
-            self._output.mux(self._next[1])
+            try:
+                self._output.mux(self._next[1])
+            except av.InvalidDataError:  # of a packet that the container wants to look into
+                self.damaged = True
             self._next = next(self._packets, None)
 
     def _add(self, stream: Stream) -> None:
@@ -148,6 +151,7 @@ class OtherTracks:
                     continue
                 if packet.dts is None:
                     continue
+                self.damaged |= packet.is_corrupt
                 if packet.stream.type == "subtitle":
                     _trim(packet, origin if cut else None, end)
                 t = packet.dts * packet.time_base

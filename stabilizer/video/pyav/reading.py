@@ -79,6 +79,7 @@ def probe(path: AnyPath) -> VideoInfo:
     source, path = path, os.fspath(path)
     with opened(source) as container:
         stream = _video_stream(container, path)
+        stream.codec_context.thread_count = 1
         found = scan(container, stream, path)
         first = found.first
         pixel_format = _accepted(first, source)
@@ -105,6 +106,7 @@ def probe(path: AnyPath) -> VideoInfo:
             stored_format="" if stored == pixel_format.name else stored,
             repeated=found.repeated,
             untimed=found.untimed,
+            faults=found.faults,
             damage=found.damage,
         )
 
@@ -114,7 +116,7 @@ class VideoReader:
 
     A context manager, to be iterated once; a file that was not probed before is. Planes are
     read-only views of the decoder's buffer, valid for as long as they are kept. All frames are of
-    `VideoInfo.frame_pts`; those that are damaged are left out.
+    `VideoInfo.frame_pts`; those that cannot be decoded are left out.
     Raises StabilizerError for what cannot be stabilized.
     """
 
@@ -126,12 +128,15 @@ class VideoReader:
         self.path = os.fspath(self._source)
         self.start = -math.inf if start is None else start
         self.end = math.inf if end is None else end
+        self.n_damaged = 0
+        """Frames so far of which a part could not be decoded."""
 
     def __enter__(self) -> Self:
         info = self._video if isinstance(self._video, VideoInfo) else probe(self._video)
         self._known = frozenset(info.frame_pts.tolist())
         self._container = opened(self._source)
         self._stream = _video_stream(self._container, self.path)
+        self._stream.thread_type = ThreadType.AUTO
         self._time_base = time_base_of(self._stream)
         return self
 
@@ -151,6 +156,7 @@ class VideoReader:
             if t >= self.end:
                 return
             if t >= self.start:
+                self.n_damaged += picture.is_corrupt
                 yield Frame(*_native(picture, self._source), t, pts)
 
     def _pictures(self) -> Iterator[tuple[int, VideoFrame]]:
@@ -255,7 +261,7 @@ def is_cover(stream: Stream) -> bool:
 
 
 def _video_stream(container: InputContainer, path: str) -> VideoStream:
-    """Return the first video stream that is not a cover picture, to be decoded by many threads.
+    """Return the first video stream that is not a cover picture.
 
     Raises StabilizerError if there is none that can be decoded, or its pictures are too large.
     """
@@ -275,7 +281,6 @@ def _video_stream(container: InputContainer, path: str) -> VideoStream:
             f"{MOST_PIXELS_TEXT}; if the file is not damaged, make it smaller first, e.g. with "
             "ffmpeg -vf scale"
         )
-    stream.thread_type = ThreadType.AUTO
     stream.codec_context.options = dict(_LIMITS)
     return stream
 

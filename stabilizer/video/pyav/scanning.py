@@ -2,12 +2,13 @@
 
 import math
 import re
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import av
+import av.logging
 import numpy as np
 from av.container import InputContainer
 from av.packet import Packet
@@ -16,16 +17,20 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from stabilizer.errors import StabilizerError
-from stabilizer.video.base import MOST_PIXELS, Ticks, seconds
+from stabilizer.video.base import MOST_PIXELS, Ticks, missing_between, seconds
 from stabilizer.video.image_sequence import IMAGE2
 from stabilizer.video.pyav.frame_order import in_order
-from stabilizer.video.pyav.transport import is_cut_off
+from stabilizer.video.pyav.transport import ends_within_packet
 
 MOST_PIXELS_TEXT = f"{math.isqrt(MOST_PIXELS)}x{math.isqrt(MOST_PIXELS)} pixels"
 """How large a picture may be."""
 
 _MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _LONGEST_LAST_FRAME = 0.25  # s
+_EVEN = "mpegts"
+"""What holds frames that come evenly: cameras write no pauses into it."""
+_CORRUPT = "Packet corrupt"
+"""How FFmpeg begins what it warns of where a packet is marked as damaged."""
 
 
 class Scan(NamedTuple):
@@ -36,6 +41,7 @@ class Scan(NamedTuple):
     first: VideoFrame
     repeated: int
     untimed: Ticks
+    faults: Ticks
     damage: str
 
 
@@ -47,6 +53,8 @@ class _Seen(NamedTuple):
     told: list[int | None]
     """What each packet that is shown tells of its time."""
     n_packets: int
+    faults: list[int]
+    """About when, in the stream's ticks, something is damaged or missing, of this or another."""
     cut_off: bool
     """Whether the file could be read no further at some place."""
 
@@ -74,27 +82,64 @@ def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
     if len(shown) <= len(untimed):
         raise StabilizerError(no_times(path))
     damage = _damage(container, stream, path, seen, once)
-    return Scan(once, first, len(shown) - len(once), untimed, damage)
+    faults = np.array(seen.faults, dtype=np.int64)
+    if container.format.name == _EVEN and not len(untimed):
+        holes = np.flatnonzero(missing_between(seconds(once, time_base_of(stream))))
+        faults = np.union1d(faults, once[holes + 1])
+    return Scan(once, first, len(shown) - len(once), untimed, faults, damage)
 
 
 def _looked_through(container: InputContainer, stream: VideoStream) -> _Seen:
     """Read all packets, and decode until there is a frame."""
     first: VideoFrame | None = None
     told: list[int | None] = []
-    n_packets, cut_off = 0, False
-    for packet in packets_of(container, stream):
-        if packet is None:
-            cut_off = True
-        else:
-            n_packets += bool(packet.size)
-            if packet.size and not packet.is_discard:
-                told.append(packet.pts)
-        if first is None:
-            with suppress(av.FFmpegError):
-                context = stream.codec_context
-                pictures = context.decode(None) if packet is None else packet.decode()
-                first = next(iter(pictures), None)
-    return _Seen(first, told, n_packets, cut_off)
+    faults: list[int] = []
+    n_packets, now, cut_off = 0, stream.start_time or 0, False
+    with _told_by(container) as errors:
+        for packet in packets_of(container):
+            failed = errors() > 0
+            if packet is None or not packet.size:
+                cut_off |= failed or packet is None
+            else:
+                if packet.dts is not None:
+                    now = round(packet.dts * packet.time_base / time_base_of(stream))
+                if failed:
+                    faults.append(now)
+                if packet.stream is stream:
+                    n_packets += 1
+                    told += [] if packet.is_discard else [packet.pts]
+            if first is None and (packet is None or packet.stream is stream):
+                with suppress(av.FFmpegError):
+                    context = stream.codec_context
+                    pictures = context.decode(None) if packet is None else packet.decode()
+                    first = next(iter(pictures), None)
+    return _Seen(first, told, n_packets, faults, cut_off)
+
+
+@contextmanager
+def _told_by(container: InputContainer) -> Iterator[Callable[[], int]]:
+    """Give a function that counts the demuxer's errors since it was asked before.
+
+    Where a demuxer can go on, it tells of damage in FFmpeg's log alone: pieces that parsers cut out
+    of its packets lose the mark that these have.
+
+    No thread but this one may decode meanwhile: it could wait for Python while it is waited for.
+    """
+    demuxer, before = container.format.name, av.logging.get_level()
+    av.logging.set_level(av.logging.WARNING)
+    try:
+        with av.logging.Capture() as logs:
+
+            def count() -> int:
+                told = [(level, text) for level, name, text in logs if name == demuxer]
+                logs.clear()
+                return sum(
+                    level <= av.logging.ERROR or text.startswith(_CORRUPT) for level, text in told
+                )
+
+            yield count
+    finally:
+        av.logging.set_level(before)
 
 
 def _damage(
@@ -110,17 +155,15 @@ def _damage(
     last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
     if t[-1] + last < _stated_end(container, stream):
         return "it ends before it says"
-    if container.format.name == "mpegts" and is_cut_off(path):
+    if container.format.name == _EVEN and ends_within_packet(path):
         return "it is cut off"
     return ""
 
 
-def packets_of(
-    container: InputContainer, stream: VideoStream
-) -> "Iterator[Packet[VideoStream] | None]":
-    """Yield the stream's packets; None at last where the file can be read no further."""
+def packets_of(container: InputContainer, *streams: Stream) -> "Iterator[Packet[Any] | None]":
+    """Yield the streams' packets, or all; None at last where the file can be read no further."""
     try:
-        yield from container.demux(stream)
+        yield from container.demux(*streams)
     except av.FFmpegError:
         yield None
 

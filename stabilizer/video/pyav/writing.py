@@ -117,7 +117,7 @@ class VideoWriter:
 
     @property
     def tracks_damaged(self) -> bool:
-        """Whether the other tracks could not be copied to their end."""
+        """Whether some of the other tracks could not be read or copied."""
         return self._tracks is not None and self._tracks.damaged
 
     def __enter__(self) -> Self:
