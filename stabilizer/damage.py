@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from stabilizer.errors import StabilizerError
 from stabilizer.video.base import Ticks, VideoInfo, seconds
 
 
@@ -17,6 +18,18 @@ def known_damage(info: VideoInfo, start: float | None, end: float | None) -> str
     have = f"{_counted(n_untimed, 'frame')} {'has' if n_untimed == 1 else 'have'}"
     without = f"{have} no time, or one out of order" if n_untimed else ""
     return ", ".join(filter(None, [info.damage if end is None else "", faulty, without]))
+
+
+def refuse_known_damage(info: VideoInfo, start: float | None, end: float | None) -> None:
+    """Raise StabilizerError if something is known to be damaged between start and end (s)."""
+    damage = known_damage(info, start, end)
+    if damage:
+        raise refusal(info, damage)
+
+
+def refusal(info: VideoInfo, damage: str) -> StabilizerError:
+    """Return what is said where a damaged video is not to be saved."""
+    return StabilizerError(f"{info.path}: {damage}; strict refuses to save the rest")
 
 
 def lost_frames(

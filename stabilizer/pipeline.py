@@ -21,7 +21,7 @@ from gyro_data.gravity import up_direction
 from stabilizer.border import BorderCheck
 from stabilizer.camera import Camera, load_camera
 from stabilizer.crop import ZoomRange
-from stabilizer.damage import known_damage, lost_frames
+from stabilizer.damage import lost_frames, refusal, refuse_known_damage
 from stabilizer.errors import StabilizerError
 from stabilizer.filters import ImageFilter, filtered_into
 from stabilizer.frame_loop import overlapped, thread_count
@@ -233,7 +233,7 @@ def render(
             info, start, end, planned=len(plan.frame_times), done=n_done, damaged=reader.n_damaged
         )
         if lost and strict:
-            raise _refused(info, lost)
+            raise refusal(info, lost)
     if writer.tracks_damaged:
         lost = ", ".join([*filter(None, [lost]), "its other tracks are damaged"])
     if lost:
@@ -246,13 +246,7 @@ def check_undamaged(info: VideoInfo, plan: Plan) -> None:
 
     What cannot be decoded is not known before it is tried.
     """
-    damage = known_damage(info, *_range_of(plan, info))
-    if damage:
-        raise _refused(info, damage)
-
-
-def _refused(info: VideoInfo, damage: str) -> StabilizerError:
-    return StabilizerError(f"{info.path}: {damage}; strict refuses to save the rest")
+    refuse_known_damage(info, *_range_of(plan, info))
 
 
 def stabilize(

@@ -256,11 +256,20 @@ def test_images_that_hold_nothing_cost_no_others(tmp_path, n_bytes, suffix, capl
         np.testing.assert_array_equal(got, noise(number))
     video = target.with_name("a.mkv")
     done = still(source, video, "--fps", 25, "--strict", "--codec", "ffv1")
-    refused(done, "3 of 6 frames")
+    refused(done, "3 of 6 frames" if n_bytes else "it is damaged at 3 places; strict refuses")
     assert not video.exists()
     assert still(source, video, "--fps", 25, "--codec", "ffv1").returncode == 4
     told = ffprobe(video, "-show_frames")["frames"]
     assert [f["pts_time"] for f in told] == ["0.040000", "0.160000", "0.200000"]
+
+
+def test_empty_images_are_refused_before_anything_else_is_read(tmp_path) -> None:
+    source = made_images(tmp_path / "in" / "%d.png", n=8)
+    Path(str(source) % 5).write_bytes(b"")
+    call = ["stabilize", source, tmp_path / "none.csv", "--fps", 25, "-o", tmp_path / "a.mkv"]
+    refused(run(*call, "--strict"), f"{source}: it is damaged at 1 place; strict refuses")
+    refused(run(*call, "--strict", "--end", 0.1), "none.csv")  # before the empty one
+    refused(run(*call), "none.csv")
 
 
 def test_images_that_are_all_empty_are_refused(tmp_path) -> None:

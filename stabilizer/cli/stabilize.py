@@ -71,6 +71,7 @@ def stabilize(
 
     stabilizer stabilize walk.mp4 walk.csv --camera walk.camera.json -o steady.mp4
     """
+    from stabilizer.damage import refuse_known_damage
     from stabilizer.filters import parse_filter
     from stabilizer.frame_loop import thread_count
     from stabilizer.remap import chosen_backend, warming_up
@@ -97,6 +98,8 @@ def stabilize(
         logging.getLogger(__name__).warning(
             "%s: %d frames have the time of another one, and are left out", source, info.repeated
         )
+    if request.strict and plan_file is None:
+        refuse_known_damage(info, request.start, request.end)
     if not dry_run:
         check_encoder(encoding, info, output.suffix)
     with ExitStack() as beside:

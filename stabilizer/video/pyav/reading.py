@@ -26,6 +26,7 @@ from stabilizer.video.base import (
     Frame,
     PixelFormat,
     Plane,
+    Ticks,
     VideoInfo,
     seconds,
 )
@@ -106,9 +107,16 @@ def probe(path: AnyPath) -> VideoInfo:
             stored_format="" if stored == pixel_format.name else stored,
             repeated=found.repeated,
             untimed=found.untimed,
-            faults=found.faults,
+            faults=np.union1d(found.faults, _empty_images(source)),
             damage=found.damage,
         )
+
+
+def _empty_images(source: AnyPath) -> Ticks:
+    """Return the ticks at which images of a sequence are empty; image2 counts them from 0."""
+    if not isinstance(source, ImageSequence):
+        return np.zeros(0, np.int64)
+    return np.flatnonzero([path.name in source.empty for path in source.files])
 
 
 class VideoReader:
