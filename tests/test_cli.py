@@ -246,6 +246,6 @@ def test_an_interrupted_run_leaves_what_was_there(stem, tmp_path, how) -> None:
     process.send_signal(how)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
-    assert errors == "stabilizer: error: interrupted; the output is as it was before\n"
+    assert errors == "stabilizer: error: interrupted; each output is complete or as it was before\n"
     assert [p.name for p in tmp_path.iterdir()] == ["steady.mp4"]
     assert output.read_text() == "earlier"

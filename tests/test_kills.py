@@ -100,4 +100,30 @@ program.program()
 """
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
     assert done.returncode == INTERRUPTED
-    assert done.stderr == b"stabilizer: error: interrupted; the output is as it was before\n"
+    assert (
+        done.stderr
+        == b"stabilizer: error: interrupted; each output is complete or as it was before\n"
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+def test_an_interruption_when_the_video_is_complete_says_so(stem: Path, tmp_path: Path) -> None:
+    output, summary = tmp_path / "steady.mp4", tmp_path / "done.json"
+    call = [*command(stem, output)[3:], "--summary", str(summary)]
+    code = f"""
+import json, os, signal, sys
+from stabilizer import __main__ as program
+
+def interrupted(*_, **options):
+    os.kill(os.getpid(), signal.SIGINT)
+
+json.dumps = interrupted
+sys.argv = ["stabilizer", *{call}]
+program.program()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True
+    )
+    assert done.returncode == INTERRUPTED
+    assert done.stderr == f"stabilizer: error: interrupted; {output} is complete\n"
+    assert list(tmp_path.iterdir()) == [output]

@@ -51,6 +51,8 @@ def main() -> None:
         code = app(standalone_mode=False)
     except KeyboardInterrupt:  # where typer does not look out for it
         code = INTERRUPTED
+    except stabilize.InterruptedBeside as error:
+        end_interrupted(str(error))
     except typer.TyperException as error:
         if not error.format_message():  # help was asked for by giving no command
             sys.exit(BAD_INPUT)
@@ -70,9 +72,9 @@ def main() -> None:
     sys.exit(code or 0)
 
 
-def end_interrupted() -> NoReturn:
+def end_interrupted(left: str = "each output is complete or as it was before") -> NoReturn:
     """End the process at once: a thread may wait for a lock of an import that was interrupted."""
-    _tell("interrupted; the output is as it was before")
+    _tell(f"interrupted; {left}")
     sys.stdout.flush()
     os._exit(INTERRUPTED)
 

@@ -41,6 +41,10 @@ WITH_LOSS = 4
 """Exit code where what a damaged video still holds was saved."""
 
 
+class InterruptedBeside(Exception):
+    """An interruption when the output was complete already, which it says."""
+
+
 def stabilize(
     video: Video,
     output: Annotated[
@@ -164,9 +168,13 @@ def _give_memory_back() -> None:
 
 @contextmanager
 def _output_is_complete(output: Path | None) -> Iterator[None]:
-    """Have errors about other files say that the output, if there is one, is whole."""
+    """Have errors about other files, and interruptions, say that the output, if any, is whole."""
     try:
         yield
+    except KeyboardInterrupt as interruption:
+        if output is None:
+            raise
+        raise InterruptedBeside(f"{output} is complete") from interruption
     except StabilizerError as error:
         if output is None:
             raise

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from gyro_data.checks import Floats, increasing, number, read_only
 from stabilizer.camera import Camera, save_camera
+from stabilizer.new_files import complete_or_absent
 from stabilizer.simulate.imu import simulate_log, write_log
 from stabilizer.simulate.motion import Handheld, Motion
 from stabilizer.simulate.movers import Mover
@@ -138,8 +139,10 @@ def simulate(
     )
     frames = _noisy(_frames(render, times, progress), picture_noise, seed)
     _write_video(clip, frame_pts, frames, crf=int(crf), audio=audio, overwrite=overwrite)
-    write_log(log, clip.gyro)
-    save_camera(camera, clip.camera_file)
+    with complete_or_absent(clip.gyro) as unfinished:
+        write_log(log, unfinished)
+    with complete_or_absent(clip.camera_file) as unfinished:
+        save_camera(camera, unfinished)
     used = {"room_size": room_size} if position is not None else {}
     used |= {"picture_noise": picture_noise} if picture_noise else {}
     used |= {"movers": len(movers)} if movers else {}

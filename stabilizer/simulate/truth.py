@@ -12,6 +12,7 @@ from gyro_data.checks import Floats
 from gyro_data.log import GyroLog
 from stabilizer.camera import Camera
 from stabilizer.errors import StabilizerError
+from stabilizer.new_files import complete_or_absent
 from stabilizer.simulate.motion import Motion
 from stabilizer.simulate.walk import Position
 from stabilizer.sync import ClockSync
@@ -85,4 +86,5 @@ def write_truth(clip: SimulatedClip, *, margin: float, **parameters: Any) -> Non
     if clip.log_motion is not clip.motion:
         content["log_motion"] = repr(clip.log_motion)
         content["log_rate_cam"] = clip.log_motion.rate_at(rate_t).round(9).tolist()
-    clip.truth.write_text(json.dumps(content) + "\n", encoding="utf-8")
+    with complete_or_absent(clip.truth) as partial:
+        partial.write_text(json.dumps(content) + "\n", encoding="utf-8")
