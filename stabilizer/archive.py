@@ -7,16 +7,15 @@ import io
 import math
 import os
 import re
-import stat
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import BinaryIO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 import numpy as np
 
 from gyro_data.checks import Floats
+from gyro_data.files import open_regular
 from stabilizer.new_files import AnyPath
 
 LARGEST_ARCHIVE = 1 << 31
@@ -56,9 +55,7 @@ def read_archive(path: AnyPath, text_name: str) -> tuple[bytes, dict[str, Floats
 
     Raises OSError, or ValueError for what `write_archive` would not have written.
     """
-    if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
-        raise ValueError("it is no file")
-    with Path(path).open("rb") as stream:
+    with open_regular(path) as stream:
         n_bytes = _checked_size(stream)
         try:
             members = _members(stream, n_bytes)

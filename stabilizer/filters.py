@@ -17,6 +17,7 @@ import numpy as np
 from gyro_data.checks import Floats, number, read_only
 from stabilizer.convolution import box, convolve, gaussian, separable, sharpen
 from stabilizer.errors import StabilizerError
+from stabilizer.text_files import read_text
 from stabilizer.video.base import Frame, Plane
 
 Planes = Literal["luma", "all"]
@@ -190,12 +191,12 @@ def read_kernel(path: str | Path) -> Floats:
     What follows a # is a comment. Raises StabilizerError if it is no matrix or larger than 63 × 63.
     """
     try:
-        with open(path, encoding="utf-8-sig") as lines:
-            rows = _rows(path, lines)
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_text(path).splitlines()
+    except (OSError, ValueError) as error:
         raise StabilizerError(
             f"{path}: cannot read the kernel ({error}); give a text file of numbers"
         ) from error
+    rows = _rows(path, lines)
     widths = {len(row) for row in rows}
     if len(widths) != 1:
         raise StabilizerError(

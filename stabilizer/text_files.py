@@ -1,9 +1,9 @@
 """Small text files that are not trusted: their text, their JSON, what is wrong in one line."""
 
 import json
-from pathlib import Path
 from typing import Any
 
+from gyro_data.files import open_regular
 from stabilizer.new_files import AnyPath
 
 _LARGEST = 1 << 20  # bytes
@@ -13,7 +13,7 @@ _LONGEST = 400  # characters of a message
 
 def read_text(path: AnyPath) -> str:
     """Return the text of a file; OSError if it cannot be read, ValueError if it is none."""
-    with Path(path).open("rb") as file:
+    with open_regular(path) as file:
         content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:
         raise ValueError(f"it is over {_LARGEST >> 20} MB large")

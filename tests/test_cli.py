@@ -196,10 +196,14 @@ def test_what_may_have_no_end_is_refused_at_once(stem, tmp_path) -> None:
         refused(run("stabilize", wrong, log, *camera, *output), str(wrong), what)
         refused(run("stabilize", video, wrong, *camera, *output), str(wrong), what)
         refused(run("stabilize", video, log, "--camera", wrong, *output), str(wrong), what)
+        refused(run("stabilize", video, log, "--sync", wrong, *output), str(wrong), what)
+        refused(run("stabilize", video, "--plan", wrong, *output), str(wrong), what)
+        kernel = ("--filter", f"kernel:{wrong}")
+        refused(run("stabilize", video, log, *kernel, *output), str(wrong), what)
         refused(run("info", wrong), str(wrong), what)
         refused(run("convert", wrong, "-o", tmp_path / "log.csv"), str(wrong), what)
     for wrong in (pipe, tmp_path):
-        with pytest.raises(StabilizerError, match=f"{wrong}: {what}"):
+        with pytest.raises(StabilizerError, match=f"{wrong}: .*: {what}"):
             probe(wrong)
         with pytest.raises(GyroDataError, match=f"{wrong}: {what}"):
             read(wrong)

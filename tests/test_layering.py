@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 ORDER = {
-    "gyro_data": "lazy errors checks axes log quaternions orientation timestamps readers "
+    "gyro_data": "lazy errors files checks axes log quaternions orientation timestamps readers "
     "conditioning integration gravity writers",
     "stabilizer": "errors new_files text_files archive orientations log_file lens camera sync path "
     "convolution splines warp interior_point border output_lens crop optimal smoothing grid_solver "

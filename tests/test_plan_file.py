@@ -249,7 +249,7 @@ def test_a_text_that_is_no_json_is_named(good, tmp_path) -> None:
 def test_what_is_no_plan_file_is_refused(good, tmp_path) -> None:
     path = tmp_path / "bad.npz"
     refused(path, "cannot read the plan: No such file")
-    refused(tmp_path, "it is no file")
+    refused(tmp_path, "is no regular file")
     for content in (b"", b"hello", b"PK\5\6", b"PK\3\4" + bytes(500), np.arange(99.0).tobytes()):
         path.write_bytes(content)
         refused(path, "it is no such file, or its end is missing")
@@ -268,7 +268,7 @@ def test_what_is_no_plan_file_is_refused(good, tmp_path) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_a_pipe_is_not_waited_for(tmp_path) -> None:
     os.mkfifo(tmp_path / "pipe.npz")
-    refused(tmp_path / "pipe.npz", "it is no file")
+    refused(tmp_path / "pipe.npz", "is no regular file")
 
 
 def test_a_zip_bomb_is_not_unpacked(good, tmp_path) -> None:

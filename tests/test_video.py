@@ -414,7 +414,7 @@ def without_times(path: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda path: None, "no such file"),
+        (lambda path: None, "No such file"),
         (lambda path: path.mkdir(), "is no regular file"),
         (lambda path: path.write_text("t,x,y\n1,2,3\n"), "not a video that FFmpeg can read"),
         (cut_short, "not a video that FFmpeg can read"),

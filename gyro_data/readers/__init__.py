@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gyro_data.errors import GyroDataError
+from gyro_data.files import open_regular
 from gyro_data.log import GyroLog
 from gyro_data.readers import embedded, gcsv, gopro, table
 from gyro_data.readers.layout import HEAD_BYTES
@@ -79,9 +80,7 @@ def carries_telemetry(video: str | PathLike[str]) -> bool:
 
 def _head(path: Path) -> bytes:
     try:
-        if path.exists() and not path.is_file():  # of a pipe there may be no end
-            raise GyroDataError(f"{path}: is no regular file; give the path of a gyro log")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(HEAD_BYTES)
     except OSError as error:
         raise GyroDataError(f"{path}: {error.strerror}; give the path of a gyro log") from error

@@ -77,10 +77,11 @@ def _is_video(file: Path) -> bool:
 
 def _is_text(file: Path) -> bool:
     """Tell text from bytes."""
+    from gyro_data.files import open_regular
     from gyro_data.readers.layout import HEAD_BYTES, is_text
 
     try:
-        with file.open("rb") as stream:
+        with open_regular(file) as stream:
             return is_text(stream.read(HEAD_BYTES))
     except OSError as error:
         raise StabilizerError(f"{file}: cannot be read: {error.strerror}") from error

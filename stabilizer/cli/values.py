@@ -71,7 +71,6 @@ def chosen_video(video: Path, fps: str | None) -> "Path | ImageSequence":
                 f"{video}: is no video file; of images give the rate, as --fps 30"
             )
         return ImageSequence.of(video, parsed_frame_rate(fps))
-    _refuse_irregular(video)
     if (pattern := pattern_of(video)) is not None:
         raise StabilizerError(f"{video}: is one image; name the sequence, as {pattern} --fps 30")
     if fps is not None and video.exists():
@@ -80,19 +79,9 @@ def chosen_video(video: Path, fps: str | None) -> "Path | ImageSequence":
 
 
 def input_files(video: "Path | ImageSequence", *others: Path | None) -> list[Path]:
-    """Return the files that a video is made of, and the others that are given.
-
-    Raises StabilizerError for one of these that is no regular file, and may have no end.
-    """
+    """Return the files that a video is made of, and the others that are given."""
     given = [path for path in others if path is not None]
-    for path in given:
-        _refuse_irregular(path)
     return ([video] if isinstance(video, Path) else video.files) + given
-
-
-def _refuse_irregular(path: Path) -> None:
-    if path.exists() and not path.is_file():
-        raise StabilizerError(f"{path}: is no regular file; check the path")
 
 
 def parsed_zoom(text: str) -> float | str:

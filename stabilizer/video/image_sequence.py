@@ -4,7 +4,6 @@ import io
 import logging
 import os
 import re
-import stat
 from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Self
 
+from gyro_data.files import open_regular
 from stabilizer.errors import StabilizerError
 from stabilizer.video.image_heads import size_of
 
@@ -196,13 +196,12 @@ def pattern_of(path: Path) -> Path | None:
 def _n_bytes(image: Path) -> int:
     """Return how long a file is; raises StabilizerError for what cannot be read as one."""
     try:
-        found = image.stat()
-        if stat.S_ISREG(found.st_mode) and os.access(image, os.R_OK):
-            return found.st_size
-        why = "it is no regular file, or not yours to read"
+        with open_regular(image) as file:
+            return file.seek(0, os.SEEK_END)
     except OSError as error:
-        why = str(error.strerror)
-    raise StabilizerError(f"{image}: cannot be read: {why}; mend it or move it elsewhere")
+        raise StabilizerError(
+            f"{image}: cannot be read: {error.strerror}; mend it or move it elsewhere"
+        ) from error
 
 
 def _and_more(n: int) -> str:

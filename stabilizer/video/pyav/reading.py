@@ -18,6 +18,7 @@ from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from gyro_data.files import open_regular
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import (
     MOST_PIXELS,
@@ -249,10 +250,9 @@ def opened(path: AnyPath) -> InputContainer:
             how["io_open"] = path.opened_image
     else:
         name = os.fspath(path)
-        if not os.path.isfile(name):
-            what = "is no regular file" if os.path.exists(name) else "no such file"
-            raise StabilizerError(f"{name}: {what}; check the path")
     with errors_about(path, "is not a video that FFmpeg can read"):
+        if not isinstance(path, ImageSequence):
+            open_regular(name).close()  # which FFmpeg opens by itself
         container: InputContainer = av.open(name, "r", **how, **LENIENT_TAGS)
         return container
 
