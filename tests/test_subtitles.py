@@ -34,7 +34,8 @@ def test_words_and_times_stay(tmp_path: Path, codec, source_suffix, suffix, writ
     ffmpeg("-i", plain, *maps, source)
     writer = copied(source, target)
     assert not [what for what in writer.left_out if "subtitle" in what]
-    (change,) = (what for what in writer.changed if "subtitle" in what)
+    change, *more = (what for what in writer.changed if "subtitle" in what)
+    assert more == (["subtitle mov_text as the default"] if suffix in (".mp4", ".mov") else [])
     assert change.startswith(f"subtitle {codec}") and change.endswith(f" as {written}")
     (stream,) = ffprobe(target, "-show_streams", "-select_streams", "s")["streams"]
     assert stream["codec_name"] == written

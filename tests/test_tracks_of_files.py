@@ -99,8 +99,7 @@ def subtitles(path: Path) -> str:
 def test_sound_subtitles_chapters_tags_and_timecode_are_kept(tmp_path: Path, suffix: str) -> None:
     source, target = rich_clip(tmp_path), tmp_path / f"out{suffix}"
     writer = copied(source, target)
-    unknown = ["tags language"] if suffix == ".mov" else []  # QuickTime's list has no "deu"
-    assert (writer.left_out, writer.changed) == (unknown, [])
+    assert (writer.left_out, writer.changed) == ([], [])
     assert [k.split()[0] for k in kinds(target)] == [k.split()[0] for k in kinds(source)]
     assert titles(target) == titles(source) == [(0.0, 0.7, "one"), (0.7, 2.0, "two")]
     assert timecodes(target) == {"01:00:00:00"}
@@ -114,7 +113,8 @@ def test_what_matroska_cannot_hold_is_told(tmp_path: Path) -> None:
     source = rich_clip(tmp_path)
     writer = copied(source, tmp_path / "out.mkv")
     assert writer.left_out == []
-    assert writer.changed == ["subtitle mov_text (SubtitleHandler) as subrip"]
+    faded = "audio aac (SoundHandler) faded in for lack of what is before 0"
+    assert writer.changed == ["subtitle mov_text (SubtitleHandler) as subrip", faded, faded]
     assert titles(tmp_path / "out.mkv") == titles(source)
 
 
@@ -440,6 +440,87 @@ def test_a_cover_is_kept(tmp_path: Path) -> None:
         assert [(c["codec_name"], c["width"]) for c in covers] == [("png", 32)]
 
 
+@pytest.mark.parametrize("before", [".mp4", ".mkv"])
+@pytest.mark.parametrize("after", [".mp4", ".mov", ".mkv", ".webm"])
+def test_a_cover_stays_one_or_is_left_out(tmp_path: Path, before: str, after: str) -> None:
+    picture, plain = tmp_path / "cover.jpg", tmp_path / f"plain{before}"
+    source, target = tmp_path / f"in{before}", tmp_path / f"out{after}"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=32x32:r=1:d=1", "-frames:v", 1, picture)
+    sources = (
+        "-f",
+        "lavfi",
+        "-i",
+        "testsrc2=s=64x48:r=25:d=0.4",
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=d=0.4",
+    )
+    ffmpeg(*sources, "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "libopus", plain)
+    if before == ".mkv":
+        ffmpeg(
+            *("-i", plain, "-c", "copy", "-attach", picture),
+            *("-metadata:s:t", "mimetype=image/jpeg", source),
+        )
+    else:
+        maps = ("-map", "0:v", "-map", 1, "-map", "0:a")
+        options = ("-c", "copy", "-disposition:v:1", "attached_pic")
+        ffmpeg("-i", plain, "-i", picture, *maps, *options, source)
+    writer = copied(source, target)
+    covers = [
+        s["codec_name"]
+        for s in ffprobe(target, "-show_streams")["streams"]
+        if s["disposition"]["attached_pic"]
+    ]
+    holds = after in (".mp4", ".mkv")
+    assert covers == (["mjpeg"] if holds else [])
+    assert writer.left_out == ([] if holds else ["cover mjpeg"])
+    if holds:
+        command = ["ffmpeg", "-v", "error", "-i", target, "-map", "0:v:1", "-c", "copy"]
+        command += ["-f", "image2pipe", "-"]
+        done = subprocess.run([*map(str, command)], capture_output=True, check=True)
+        assert done.stdout == picture.read_bytes()
+
+
+@pytest.mark.parametrize("before", [".mp4", ".mkv"])
+@pytest.mark.parametrize("after", [".mp4", ".mov", ".mkv", ".webm"])
+def test_languages_titles_and_roles_of_tracks_are_kept_or_said_to_be_left_out(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    source, target = tmp_path / f"in{before}", tmp_path / f"out{after}"
+    sounds = [("deu", "Main", "default"), ("gsw", "Talk", "comment"), ("nld", "Sea", "0")]
+    told = [
+        [
+            *(f"-metadata:s:a:{i}", f"language={language}", f"-metadata:s:a:{i}", f"title={title}"),
+            *(f"-metadata:s:a:{i}", f"handler_name={title}", f"-disposition:a:{i}", role),
+        ]
+        for i, (language, title, role) in enumerate(sounds)
+    ]
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.4", "-f", "lavfi", "-i", "sine=d=0.4"),
+        *("-map", 0, "-map", 1, "-map", 1, "-map", 1, "-c:v", "libx264", "-pix_fmt", "yuv420p"),
+        *("-c:a", "libopus" if after == ".webm" else "aac", "-disposition:v:0", "default"),
+        *(part for parts in told for part in parts),
+        source,
+    )
+    writer = copied(source, target)
+    video, *audio = ffprobe(target, "-show_streams")["streams"]
+    assert video["disposition"]["default"] == 1
+    assert [s["disposition"]["default"] for s in audio] == [1, 0, 0]
+    said = "; ".join(writer.left_out)
+    synonyms = {"ger": "deu", "dut": "nld"} if after == ".mov" else {}
+    for (language, title, role), stream in zip(sounds, audio, strict=True):
+        tags = {key.lower(): value for key, value in stream["tags"].items()}
+        assert title in (tags.get("handler_name"), tags.get("title"))
+        kept = synonyms.get(tags.get("language", ""), tags.get("language"))
+        if kept != language:
+            assert (language, after) == ("gsw", ".mov")
+            assert "tags language of audio" in said
+        if role == "comment" and not stream["disposition"]["comment"]:
+            assert "role comment of audio" in said
+    assert ("tags" in said, "role" in said) == (after == ".mov", after in (".mov", ".webm"))
+
+
 def test_what_mp4_cannot_hold_of_matroska_is_left_out(tmp_path: Path) -> None:
     source = rich_clip(tmp_path, subtitle_codec="srt", name="in.mkv")
     attached = tmp_path / "attached.mkv"
@@ -449,7 +530,7 @@ def test_what_mp4_cannot_hold_of_matroska_is_left_out(tmp_path: Path) -> None:
     )
     writer = copied(attached, tmp_path / "out.mp4")
     assert writer.left_out == ["attachment text.srt"]
-    assert writer.changed == ["subtitle subrip as mov_text"]
+    assert writer.changed == ["subtitle subrip as mov_text", "subtitle mov_text as the default"]
     assert timecodes(tmp_path / "out.mp4") == {"01:00:00:00"}
 
 

@@ -166,6 +166,8 @@ class VideoInfo:
     """The container's tags: "creation_time", "title", …"""
     stream_metadata: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The video stream's own: "language", "timecode", …"""
+    roles: int = 0
+    """What the stream is among others, such as the default, as FFmpeg's disposition bits."""
     chapters: tuple[Chapter, ...] = ()
     hdr10: Hdr10 | None = None
     side_data: tuple[str, ...] = ()

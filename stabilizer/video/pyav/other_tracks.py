@@ -13,14 +13,19 @@ from av.container import InputContainer, OutputContainer
 from av.stream import Discard, Stream
 
 from stabilizer.video.image_sequence import IMAGE2
+from stabilizer.video.pyav.parts import codec_name, described, is_cover
 from stabilizer.video.pyav.pcm import PcmHoles
-from stabilizer.video.pyav.reading import codec_name, is_cover
+from stabilizer.video.pyav.reading import opened
 from stabilizer.video.pyav.sound import SoundEncoder
 from stabilizer.video.pyav.subtitles import SubtitleEncoder, is_text
-from stabilizer.video.pyav.tags import true_tags
+from stabilizer.video.pyav.tags import track_tags
 
 _HOLD_DATA = ("mp4", "mov")
 _HOLDS_ATTACHMENTS = "matroska"
+"""What holds a cover as one."""
+_HOLDS_COVERS = "mp4"
+_IMAGES = {"mjpeg": ("jpeg", "jpg")}
+"""How MIME and names of files call what FFmpeg has another word for."""
 _PCM = "pcm_"
 _BEGIN_AT_0 = ("matroska", "webm")
 """What moves all tracks so that none begins before that."""
@@ -32,6 +37,8 @@ _PLAYS_ON = "mov"
 _NO_PCM = "mp4"
 """What holds PCM only in a way that few players know."""
 _SKIPPED = "skip_samples"
+_SHORTENED = "opus"
+"""A codec whose last packet MP4 shortens by its duration, which decoders do not heed elsewhere."""
 _TIMECODE = "timecode"
 _TOLD_LENGTH = "tta"
 """A codec whose end is not decoded where the file is longer than its sound."""
@@ -48,6 +55,7 @@ class OtherTracks:
         self._encoders: dict[int, SoundEncoder | SubtitleEncoder] = {}
         self._holes: dict[int, PcmHoles] = {}
         self._last_dts: dict[int, int] = {}
+        self._played: dict[int, tuple[Fraction, Fraction]] = {}
         self.left_out: list[str] = []
         """What the output cannot hold, in words."""
         self.changed: list[str] = []
@@ -79,18 +87,20 @@ class OtherTracks:
         """Have the output hold a stream: as it is, encoded anew (sound, text), or not at all."""
         if stream.type == "attachment":
             self._attach(stream)
+        elif stream.type == "video" and is_cover(stream) and not self._holds_cover():
+            self._attach_cover(stream)
         elif not self._tells_elsewhere(stream):
             if self._output.format.name == IMAGE2:
-                self.left_out.append(_described(stream))
+                self.left_out.append(described(stream))
                 return
             if self._add_copy(stream):
                 return
             encoder = self._encoder_of(stream)
             if encoder is not None:
                 self._encoders[stream.index] = encoder
-                self.changed.append(f"{_described(stream)} as {encoder.what}")
+                self.changed.append(f"{described(stream)} as {encoder.what}")
             else:
-                self.left_out.append(_described(stream))
+                self.left_out.append(described(stream))
 
     def _encoder_of(self, stream: Stream) -> SoundEncoder | SubtitleEncoder | None:
         if isinstance(stream, AudioStream) and stream.codec_context is not None:
@@ -107,7 +117,7 @@ class OtherTracks:
         if not _holds(self._output.format.name, stream):
             return False
         copy = self._output.add_stream_from_template(stream)
-        copy.metadata.update(true_tags(stream.metadata))
+        copy.metadata.update(track_tags(stream.metadata, self._output.format.name))
         if stream.type != "data":
             copy.disposition = stream.disposition
         self._copies[stream.index] = copy
@@ -134,6 +144,19 @@ class OtherTracks:
             self._output.add_attachment(name, stream.mimetype or "", stream.data)
         else:
             self.left_out.append(f"attachment {name}")
+
+    def _holds_cover(self) -> bool:
+        return self._output.format.name == _HOLDS_COVERS
+
+    def _attach_cover(self, stream: Stream) -> None:
+        if self._output.format.name != _HOLDS_ATTACHMENTS:
+            self.left_out.append(described(stream))
+            return
+        kind, end = _IMAGES.get(codec_name(stream), (codec_name(stream), codec_name(stream)))
+        with opened(self._source.name) as source:  # its packet comes once
+            picture = next(p for p in source.demux(source.streams[stream.index]) if p.size)
+        name = stream.metadata.get("filename", f"cover.{end}")
+        self._output.add_attachment(name, f"image/{kind}", bytes(picture))
 
     def _due(
         self, origin: Fraction, cut: bool, end: float | None
@@ -163,6 +186,7 @@ class OtherTracks:
                     yield from self._moved(packet, origin)
         except av.FFmpegError:
             self.damaged = True
+        self._tell_longer()
         for encoder in self._encoders.values():
             yield from encoder.encoded(None, Fraction(0))
             self.damaged |= encoder.damaged
@@ -174,6 +198,7 @@ class OtherTracks:
             yield from encoder.encoded(packet, origin)
             return
         self._tell_duration(packet)
+        self._note_length(packet)
         if self._output.format.name in _BY_TIMES:
             _tell_padding(packet)
         index = packet.stream_index
@@ -192,10 +217,26 @@ class OtherTracks:
             return False
         if packet.dts * packet.time_base > -_padding(packet.stream) - _ROUNDED:
             return False
-        end = (packet.dts + (packet.duration or 0)) * packet.time_base
+        end = float((packet.dts + (packet.duration or 0)) * packet.time_base)
         if end > 0:
-            self.changed.append(f"{_described(packet.stream)} from {float(end):.3f} s on")
+            self.changed.append(f"{described(packet.stream)} from {end:.3f} s on")
+        elif end > -float(_ROUNDED) and not codec_name(packet.stream).startswith(_PCM):
+            self.changed.append(f"{described(packet.stream)} faded in for lack of what is before 0")
         return True
+
+    def _note_length(self, packet: AnyPacket) -> None:
+        """Note how much of an Opus packet, and of that before, is played by its times alone."""
+        if codec_name(packet.stream) == _SHORTENED and not packet.has_sidedata(_SKIPPED):
+            before = self._played.get(packet.stream_index, (Fraction(0), Fraction(0)))[1]
+            self._played[packet.stream_index] = (before, packet.duration * packet.time_base)
+
+    def _tell_longer(self) -> None:
+        """Say which sound is played to the end of its last packet now."""
+        if self._output.format.name in _BEGIN_AT_0:
+            for index, (before, last) in self._played.items():
+                if last < before:
+                    longer = f"{float(before - last):.4f} s longer"
+                    self.changed.append(f"{described(self._copies[index])} {longer}")
 
     def _tell_duration(self, packet: AnyPacket) -> None:
         """Give sound without durations that of the packet before: MP4's end would cut the last."""
@@ -252,12 +293,3 @@ def _trim(packet: AnyPacket, start: Fraction | None, end: float | None) -> None:
         after = min(after, math.ceil(end / packet.time_base))
     packet.pts = packet.dts = first
     packet.duration = max(0, after - first)
-
-
-def _described(stream: Stream) -> str:
-    """Return what a stream is, in a few words."""
-    name = "cover" if stream.type == "video" and is_cover(stream) else stream.type
-    codec = stream.name if stream.type == "data" else codec_name(stream)
-    handler = stream.metadata.get("handler_name", "").strip()
-    words = [name, codec or "", f"({handler})" if handler else ""]
-    return " ".join(word for word in words if word)

@@ -14,7 +14,6 @@ import av
 import numpy as np
 from av.codec.context import ThreadType
 from av.container import InputContainer
-from av.stream import Disposition, Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -33,6 +32,7 @@ from stabilizer.video.base import (
 )
 from stabilizer.video.image_sequence import IMAGE2, ImageSequence
 from stabilizer.video.pyav.formats import native_format
+from stabilizer.video.pyav.parts import codec_name, is_cover
 from stabilizer.video.pyav.picture_facts import (
     beside,
     chroma_offset,
@@ -102,6 +102,7 @@ def probe(path: AnyPath) -> VideoInfo:
             colour=_colour(first, _FULL_RANGE if isinstance(source, ImageSequence) else 0),
             metadata=container.metadata,
             stream_metadata=stream.metadata,
+            roles=int(stream.disposition),
             chapters=_chapters(container),
             hdr10=hdr10(first),
             side_data=beside(first),
@@ -255,17 +256,6 @@ def opened(path: AnyPath) -> InputContainer:
             open_regular(name).close()  # which FFmpeg opens by itself
         container: InputContainer = av.open(name, "r", **how, **LENIENT_TAGS)
         return container
-
-
-def codec_name(stream: Stream) -> str:
-    """Return FFmpeg's name of the codec; "unknown" if there is no decoder."""
-    context = stream.codec_context
-    return context.codec.canonical_name if context else "unknown"
-
-
-def is_cover(stream: Stream) -> bool:
-    """Tell if a stream is a still picture that stands for the file."""
-    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _video_stream(container: InputContainer, path: str) -> VideoStream:

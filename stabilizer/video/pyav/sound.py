@@ -15,7 +15,7 @@ from av.container import OutputContainer
 from av.filter import Graph
 
 from gyro_data.checks import Floats
-from stabilizer.video.pyav.tags import true_tags
+from stabilizer.video.pyav.tags import track_tags
 
 _CODECS = {"webm": "libopus"}
 _USUAL_CODEC = "aac"
@@ -44,7 +44,7 @@ class SoundEncoder:
         self.damaged = False
         """Whether some of it could not be decoded."""
         self._stream: Any = output.add_stream(codec, rate=rate, layout=layout)
-        self._stream.metadata.update(true_tags(source.metadata))
+        self._stream.metadata.update(track_tags(source.metadata, output.format.name))
         self._stream.disposition = source.disposition
         self._form = f"sample_rates={rate}:sample_fmts={_sample_format(codec)}"
         self._form += f":channel_layouts={layout}"

@@ -9,7 +9,7 @@ from av.container import OutputContainer
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
-from stabilizer.video.pyav.tags import true_tags
+from stabilizer.video.pyav.tags import track_tags
 
 _WRITTEN = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXTS = ("subrip", "ass", "webvtt", "mov_text", "text")
@@ -33,7 +33,7 @@ class SubtitleEncoder:
         assert isinstance(stream, SubtitleStream)
         self._stream, self._encoder = stream, stream.codec_context
         self._encoder.subtitle_header = self._decoder.subtitle_header
-        self._stream.metadata.update(true_tags(source.metadata))
+        self._stream.metadata.update(track_tags(source.metadata, output.format.name))
         self._stream.disposition = source.disposition
 
     def encoded(

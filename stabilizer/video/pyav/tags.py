@@ -1,6 +1,6 @@
 """Tags of containers and tracks: which of them are still true of a copy."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 _UNTRUE = (
     *("major_brand", "minor_version", "compatible_brands", "encoder", "timecode", "vendor_id"),
@@ -9,7 +9,16 @@ _UNTRUE = (
 """How names begin of what a muxer says itself, of what was counted in the file before, and of what
 pictures have lost."""
 
-_SAYS_NOTHING = ("", "und")
+_NAMED_BY_HANDLER = ("mp4", "mov")
+"""What few programs read a track's title from, unless its handler's name says it."""
+_QUICKTIME = "mov"
+_QUICKTIME_LANGUAGES = {
+    **{"bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq"},
+    **{"fas": "per", "fre": "fra", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac"},
+    **{"msa": "may", "mya": "bur", "nld": "dut", "rum": "ron", "slo": "slk", "sqi": "alb"},
+    "zho": "chi",
+}
+"""Of the two ISO 639-2 codes that these languages have, the one that FFmpeg knows of QuickTime."""
 
 
 def true_tags(tags: Mapping[str, str]) -> dict[str, str]:
@@ -17,20 +26,14 @@ def true_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if not key.lower().startswith(_UNTRUE)}
 
 
-def lost_tags(told: Iterable[Mapping[str, str]], found: Iterable[Mapping[str, str]]) -> list[str]:
-    """Return the names of tags that were told to a file's parts, but are not found in these.
-
-    A value under another name, or of the whole file instead of a track, is not lost.
-    """
-    found = list(found)
-    values = {value for tags in found for value in tags.values()}
-    lost = [
-        key
-        for tags, kept in zip(told, found, strict=False)
-        for key, value in true_tags(tags).items()
-        if value not in (*values, *_SAYS_NOTHING) and key.lower() not in {k.lower() for k in kept}
-    ]
-    return list(dict.fromkeys(lost))
+def track_tags(tags: Mapping[str, str], container: str) -> dict[str, str]:
+    """Return the true tags of a track as a kind of container, by FFmpeg's name, takes them."""
+    kept = true_tags(tags)
+    if container in _NAMED_BY_HANDLER and "title" in kept and tag("handler_name", kept) is None:
+        kept["handler_name"] = kept["title"]
+    if container == _QUICKTIME and "language" in kept:
+        kept["language"] = _QUICKTIME_LANGUAGES.get(kept["language"], kept["language"])
+    return kept
 
 
 def tag(name: str, *places: Mapping[str, str]) -> str | None:

@@ -1,7 +1,7 @@
 """A file out: frames encoded with their own ticks, other tracks copied as they are."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ import av
 import numpy as np
 from av.container import OutputContainer
 from av.packet import Packet
+from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -36,6 +37,7 @@ from stabilizer.video.pyav.encoder import (
 from stabilizer.video.pyav.images import images_leave_out
 from stabilizer.video.pyav.marks import chapters_between, later
 from stabilizer.video.pyav.other_tracks import OtherTracks
+from stabilizer.video.pyav.parts import Told, lost_facts, shown_unasked
 from stabilizer.video.pyav.planes import plane_views
 from stabilizer.video.pyav.reading import (
     LENIENT_TAGS,
@@ -43,7 +45,7 @@ from stabilizer.video.pyav.reading import (
     errors_about,
     opened,
 )
-from stabilizer.video.pyav.tags import lost_tags, tag, true_tags
+from stabilizer.video.pyav.tags import tag, track_tags, true_tags
 
 _MUXERS = {
     **{".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"},
@@ -214,7 +216,8 @@ class VideoWriter:
         assert isinstance(stream, VideoStream)
         if info.display_matrix:
             stream.set_display_matrix(info.display_matrix)
-        stream.metadata.update(true_tags(info.stream_metadata))
+        stream.metadata.update(track_tags(info.stream_metadata, self._muxer))
+        stream.disposition = Disposition(info.roles)
         context = stream.codec_context
         if context.codec.canonical_name == "hevc" and self._muxer in ("mp4", "mov"):
             context.codec_tag = "hvc1"  # what players of Apple want
@@ -297,21 +300,20 @@ class VideoWriter:
             raise StabilizerError(
                 f"{self.tracks_from}: its other tracks are damaged; strict refuses to save the rest"
             )
-        told = [self._container.metadata, *(dict(s.metadata) for s in self._container.streams)]
+        told = Told.all_of(self._container)
         self._container.close()
         if self._muxer == IMAGE2:
             self._check()  # a folder may have got other files meanwhile
         else:
-            self._compare_tags(told)
+            self._compare_parts(told)
         put_in_place(self._partial, self._target)
 
-    def _compare_tags(self, told: Iterable[Mapping[str, str]]) -> None:
-        """Find out what the muxer did not write of the tags of the file and its tracks."""
+    def _compare_parts(self, told: Sequence[Told]) -> None:
+        """Find out what the muxer did not write of what the file and its tracks are."""
         with opened(self._partial) as written:
-            found = [written.metadata, *(dict(s.metadata) for s in written.streams)]
-        lost = lost_tags(told, found)
-        if lost:
-            self.left_out.append(f"tags {', '.join(lost)}")
+            found = Told.all_of(written)
+        self.left_out += lost_facts(told, found)
+        self.changed += shown_unasked(told, found)
 
     def _discard(self) -> None:
         """Remove and close what was not finished; in this order it is not completed in vain."""
