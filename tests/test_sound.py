@@ -148,7 +148,7 @@ def test_sound_that_begins_late_begins_as_late_encoded_anew(tmp_path: Path, suff
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
-@pytest.mark.parametrize(("begin", "said"), [(0, "faded in for lack of"), (0.6, "from ")])
+@pytest.mark.parametrize(("begin", "said"), [(0, "faded in from 0.000"), (0.6, "faded in from ")])
 def test_what_an_edit_list_hides_moves_nothing(
     tmp_path: Path, suffix: str, begin: float, said: str
 ) -> None:
@@ -177,14 +177,17 @@ def first_time(path: Path, kind: str) -> float:
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".webm"])
-def test_sound_that_plays_longer_than_mp4_said_is_told(tmp_path: Path, suffix: str) -> None:
+def test_samples_that_mp4_cuts_off_opus_are_cut_off_elsewhere(tmp_path: Path, suffix: str) -> None:
     source, target = tmp_path / "in.mp4", tmp_path / f"out{suffix}"
     with_click(source, "libopus")
-    (change,) = copied(source, target).changed
+    assert copied(source, target).changed == []
     *_, before, last = ffprobe(source, "-show_packets", "-select_streams", "a")["packets"]
     longer = float(before["duration_time"]) - float(last["duration_time"])
     assert longer > 0
-    assert change == f"audio opus (SoundHandler) {longer:.4f} s longer"
+    with av.open(source) as container:
+        (sound,) = container.streams.audio
+        n_samples = round(sound.duration * sound.time_base * 48_000)
+    assert len(played(target)) == n_samples
 
 
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])

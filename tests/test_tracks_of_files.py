@@ -113,7 +113,7 @@ def test_what_matroska_cannot_hold_is_told(tmp_path: Path) -> None:
     source = rich_clip(tmp_path)
     writer = copied(source, tmp_path / "out.mkv")
     assert writer.left_out == []
-    faded = "audio aac (SoundHandler) faded in for lack of what is before 0"
+    faded = "audio aac (SoundHandler) faded in from 0.000 s on"
     assert writer.changed == ["subtitle mov_text (SubtitleHandler) as subrip", faded, faded]
     assert titles(tmp_path / "out.mkv") == titles(source)
 
@@ -480,6 +480,20 @@ def test_a_cover_stays_one_or_is_left_out(tmp_path: Path, before: str, after: st
         command += ["-f", "image2pipe", "-"]
         done = subprocess.run([*map(str, command)], capture_output=True, check=True)
         assert done.stdout == picture.read_bytes()
+
+
+def test_a_cover_that_tags_of_phones_leave_no_place_for_is_said_to_be_left_out(tmp_path) -> None:
+    picture, source, target = (tmp_path / name for name in ("cover.jpg", "in.mkv", "out.mp4"))
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=32x32:r=1:d=1", "-frames:v", 1, picture)
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=0.4", "-pix_fmt", "yuv420p"),
+        *("-metadata", "com.apple.quicktime.model=iPhone", "-attach", picture),
+        *("-metadata:s:t", "mimetype=image/jpeg", "-metadata:s:t", "title=Front", source),
+    )
+    assert copied(source, target).left_out == ["cover mjpeg"]
+    assert copied(source, tmp_path / "out.mkv").left_out == []
+    _, cover = ffprobe(tmp_path / "out.mkv", "-show_streams")["streams"]
+    assert cover["tags"]["title"] == "Front"
 
 
 @pytest.mark.parametrize("before", [".mp4", ".mkv"])

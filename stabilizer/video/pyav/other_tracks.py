@@ -10,15 +10,17 @@ from typing import Any
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
+from av.packet import PacketSideData
 from av.stream import Discard, Stream
 
 from stabilizer.video.image_sequence import IMAGE2
+from stabilizer.video.pyav.opus import told_duration
 from stabilizer.video.pyav.parts import codec_name, described, is_cover
 from stabilizer.video.pyav.pcm import PcmHoles
 from stabilizer.video.pyav.reading import opened
 from stabilizer.video.pyav.sound import SoundEncoder
 from stabilizer.video.pyav.subtitles import SubtitleEncoder, is_text
-from stabilizer.video.pyav.tags import track_tags
+from stabilizer.video.pyav.tags import track_tags, true_tags
 
 _HOLD_DATA = ("mp4", "mov")
 _HOLDS_ATTACHMENTS = "matroska"
@@ -38,7 +40,9 @@ _NO_PCM = "mp4"
 """What holds PCM only in a way that few players know."""
 _SKIPPED = "skip_samples"
 _SHORTENED = "opus"
-"""A codec whose last packet MP4 shortens by its duration, which decoders do not heed elsewhere."""
+"""A codec whose last packet MP4 shortens by its duration."""
+_SKIP_SAMPLES = 11
+"""FFmpeg's number of what is told beside a packet of samples that are not played."""
 _TIMECODE = "timecode"
 _TOLD_LENGTH = "tta"
 """A codec whose end is not decoded where the file is longer than its sound."""
@@ -55,7 +59,6 @@ class OtherTracks:
         self._encoders: dict[int, SoundEncoder | SubtitleEncoder] = {}
         self._holes: dict[int, PcmHoles] = {}
         self._last_dts: dict[int, int] = {}
-        self._played: dict[int, tuple[Fraction, Fraction]] = {}
         self.left_out: list[str] = []
         """What the output cannot hold, in words."""
         self.changed: list[str] = []
@@ -141,12 +144,13 @@ class OtherTracks:
     def _attach(self, stream: Any) -> None:
         name = stream.metadata.get("filename") or stream.name or "attachment"
         if self._output.format.name == _HOLDS_ATTACHMENTS:
-            self._output.add_attachment(name, stream.mimetype or "", stream.data)
+            self._add_attachment(stream, name, stream.mimetype or "", stream.data)
         else:
             self.left_out.append(f"attachment {name}")
 
     def _holds_cover(self) -> bool:
-        return self._output.format.name == _HOLDS_COVERS
+        tags_by_key = "use_metadata_tags" in self._output.container_options.get("movflags", "")
+        return self._output.format.name == _HOLDS_COVERS and not tags_by_key  # in their place
 
     def _attach_cover(self, stream: Stream) -> None:
         if self._output.format.name != _HOLDS_ATTACHMENTS:
@@ -156,7 +160,11 @@ class OtherTracks:
         with opened(self._source.name) as source:  # its packet comes once
             picture = next(p for p in source.demux(source.streams[stream.index]) if p.size)
         name = stream.metadata.get("filename", f"cover.{end}")
-        self._output.add_attachment(name, f"image/{kind}", bytes(picture))
+        self._add_attachment(stream, name, f"image/{kind}", bytes(picture))
+
+    def _add_attachment(self, stream: Stream, name: str, mimetype: str, content: bytes) -> None:
+        attached = self._output.add_attachment(name, mimetype, content)
+        attached.metadata.update(true_tags(stream.metadata) | dict(attached.metadata))
 
     def _due(
         self, origin: Fraction, cut: bool, end: float | None
@@ -186,7 +194,6 @@ class OtherTracks:
                     yield from self._moved(packet, origin)
         except av.FFmpegError:
             self.damaged = True
-        self._tell_longer()
         for encoder in self._encoders.values():
             yield from encoder.encoded(None, Fraction(0))
             self.damaged |= encoder.damaged
@@ -198,9 +205,10 @@ class OtherTracks:
             yield from encoder.encoded(packet, origin)
             return
         self._tell_duration(packet)
-        self._note_length(packet)
         if self._output.format.name in _BY_TIMES:
             _tell_padding(packet)
+        else:
+            _keep_padding(packet)
         index = packet.stream_index
         silence = self._holes[index].before(packet) if index in self._holes else ()
         for part in (*silence, packet):
@@ -218,25 +226,11 @@ class OtherTracks:
         if packet.dts * packet.time_base > -_padding(packet.stream) - _ROUNDED:
             return False
         end = float((packet.dts + (packet.duration or 0)) * packet.time_base)
-        if end > 0:
-            self.changed.append(f"{described(packet.stream)} from {end:.3f} s on")
-        elif end > -float(_ROUNDED) and not codec_name(packet.stream).startswith(_PCM):
-            self.changed.append(f"{described(packet.stream)} faded in for lack of what is before 0")
+        faded = not codec_name(packet.stream).startswith(_PCM)
+        if end > (-float(_ROUNDED) if faded else 0):
+            how = "faded in from" if faded else "from"
+            self.changed.append(f"{described(packet.stream)} {how} {max(0.0, end):.3f} s on")
         return True
-
-    def _note_length(self, packet: AnyPacket) -> None:
-        """Note how much of an Opus packet, and of that before, is played by its times alone."""
-        if codec_name(packet.stream) == _SHORTENED and not packet.has_sidedata(_SKIPPED):
-            before = self._played.get(packet.stream_index, (Fraction(0), Fraction(0)))[1]
-            self._played[packet.stream_index] = (before, packet.duration * packet.time_base)
-
-    def _tell_longer(self) -> None:
-        """Say which sound is played to the end of its last packet now."""
-        if self._output.format.name in _BEGIN_AT_0:
-            for index, (before, last) in self._played.items():
-                if last < before:
-                    longer = f"{float(before - last):.4f} s longer"
-                    self.changed.append(f"{described(self._copies[index])} {longer}")
 
     def _tell_duration(self, packet: AnyPacket) -> None:
         """Give sound without durations that of the packet before: MP4's end would cut the last."""
@@ -281,6 +275,19 @@ def _tell_padding(packet: AnyPacket) -> None:
     packet.pts = packet.dts = begin
     packet.duration = max(0, round(packet.duration * samples) - at_end)
     packet.time_base = Fraction(1, rate)
+
+
+def _keep_padding(packet: AnyPacket) -> None:
+    """Have what is beside a packet say which samples at its end its times leave out."""
+    if codec_name(packet.stream) != _SHORTENED or packet.has_sidedata(_SKIPPED):
+        return
+    rest = told_duration(bytes(packet)) - packet.duration * packet.time_base
+    n_samples = round(rest * packet.stream.codec_context.sample_rate)
+    if packet.duration and n_samples > 0:
+        of_kind: Any = PacketSideData  # whose arguments its types leave out
+        skipped = of_kind(_SKIP_SAMPLES, 10)
+        skipped.update(struct.pack("<IIBB", 0, n_samples, 0, 0))
+        packet.set_sidedata(skipped)
 
 
 def _trim(packet: AnyPacket, start: Fraction | None, end: float | None) -> None:

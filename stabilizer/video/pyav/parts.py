@@ -22,10 +22,15 @@ class Told(NamedTuple):
     @staticmethod
     def all_of(container: Container) -> "list[Told]":
         """Return what is told of a file, and of each of its tracks but pictures beside."""
+        streams = [s for s in container.streams if s.type != "attachment" and not is_cover(s)]
+        names = [described(stream) for stream in streams]
         tracks = [
-            Told(described(s), dict(s.metadata), s.disposition)
-            for s in container.streams
-            if s.type != "attachment" and not is_cover(s)
+            Told(
+                name if names.count(name) == 1 else f"{name} {1 + names[:k].count(name)}",
+                dict(stream.metadata),
+                stream.disposition,
+            )
+            for k, (name, stream) in enumerate(zip(names, streams, strict=True))
         ]
         return [Told("", dict(container.metadata), Disposition(0)), *tracks]
 
