@@ -421,6 +421,20 @@ def test_sound_with_holes_is_saved_without_the_pieces_that_are_none(
     assert n_packets(output) == n_packets(path) - n_unusable
 
 
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_of_clips_put_one_behind_the_other_one_is_saved(
+    long_stem, tmp_path, caplog, suffix
+) -> None:
+    """Whose clock, in a transport stream, begins again."""
+    once = remuxed(Path(f"{long_stem}.mp4"), tmp_path / "once.ts", sound=True).read_bytes()
+    path, output = tmp_path / "twice.ts", tmp_path / f"a{suffix}"
+    path.write_bytes(2 * once)
+    done = run("stabilize", path, *files(long_stem)[1:], "--no-sync", "-o", output)
+    assert done.returncode == 4, done.stderr
+    assert "its other tracks are damaged" in caplog.text
+    assert len(probe(output).frame_pts) == pytest.approx(N_LONG, abs=2)
+
+
 @pytest.mark.parametrize("gap", [10, 40])
 def test_missing_frames_are_counted_where_times_are_rounded(tmp_path: Path, gap: int) -> None:
     pts = [i * STEP for i in range(N) if not 50 <= i < 50 + gap]

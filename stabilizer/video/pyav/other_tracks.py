@@ -82,8 +82,8 @@ class OtherTracks:
         while self._next is not None and self._next[0] < before:
             try:
                 self._output.mux(self._next[1])
-            except av.InvalidDataError:  # of a packet that the container wants to look into
-                self.damaged = True
+            except (av.InvalidDataError, av.ArgumentError):
+                self.damaged = True  # the container cannot look into it, or its time is set back
             self._next = next(self._packets, None)
 
     def _add(self, stream: Stream) -> None:
