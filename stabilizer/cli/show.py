@@ -42,7 +42,7 @@ def summary(
     if missing:
         parts.append(f"{missing} frames without motion data, where the picture is unstabilized")
     if lacking:
-        parts.append(f"{lacking} frames missing in the video")
+        parts.append(f"{lacking} frame{'s' * (lacking > 1)} missing in the video")
     if synchronized is not None:
         parts.append(synchronized)
     return ", ".join(parts)
