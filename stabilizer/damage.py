@@ -41,8 +41,10 @@ def lost_frames(
     done: int,
     damaged: int,
 ) -> str:
-    """Return what damage took, where `done` frames of `planned` ones came, of which some are
-    damaged; "" if nothing."""
+    """Return what damage took, where `done` of `planned` frames came; "" if nothing.
+
+    `damaged` of those that came are so in part.
+    """
     cause = known_damage(info, start, end)
     if done < planned or damaged:
         cause = cause or "some of it cannot be decoded"

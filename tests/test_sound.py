@@ -190,6 +190,26 @@ def test_samples_that_mp4_cuts_off_opus_are_cut_off_elsewhere(tmp_path: Path, su
     assert len(played(target)) == n_samples
 
 
+def test_short_packets_whose_times_are_rounded_are_played_whole(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    ffmpeg(
+        *(
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=64x48:r=25:d=1",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=d=1:r=48000",
+        ),
+        *("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "libopus", "-frame_duration", 2.5),
+        source,
+    )
+    assert copied(source, target).changed == []
+    np.testing.assert_array_equal(played(target), played(source))
+
+
 @pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
 def test_samples_that_opus_does_not_play_are_still_not_played(tmp_path: Path, suffix: str) -> None:
     source, target = tmp_path / "in.mkv", tmp_path / f"out{suffix}"

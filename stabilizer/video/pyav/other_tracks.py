@@ -153,12 +153,14 @@ class OtherTracks:
         return self._output.format.name == _HOLDS_COVERS and not tags_by_key  # in their place
 
     def _attach_cover(self, stream: Stream) -> None:
-        if self._output.format.name != _HOLDS_ATTACHMENTS:
+        with opened(self._source.name) as source:  # its packet comes once
+            packets = source.demux(source.streams[stream.index])
+            picture = next((p for p in packets if p.size), None)
+        if picture is None or self._output.format.name != _HOLDS_ATTACHMENTS:
             self.left_out.append(described(stream))
             return
-        kind, end = _IMAGES.get(codec_name(stream), (codec_name(stream), codec_name(stream)))
-        with opened(self._source.name) as source:  # its packet comes once
-            picture = next(p for p in source.demux(source.streams[stream.index]) if p.size)
+        codec = codec_name(stream)
+        kind, end = _IMAGES.get(codec, (codec, codec))
         name = stream.metadata.get("filename", f"cover.{end}")
         self._add_attachment(stream, name, f"image/{kind}", bytes(picture))
 
@@ -283,7 +285,7 @@ def _keep_padding(packet: AnyPacket) -> None:
         return
     rest = told_duration(bytes(packet)) - packet.duration * packet.time_base
     n_samples = round(rest * packet.stream.codec_context.sample_rate)
-    if packet.duration and n_samples > 0:
+    if packet.duration and rest > packet.time_base:  # else it may be rounding
         of_kind: Any = PacketSideData  # whose arguments its types leave out
         skipped = of_kind(_SKIP_SAMPLES, 10)
         skipped.update(struct.pack("<IIBB", 0, n_samples, 0, 0))

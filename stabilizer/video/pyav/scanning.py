@@ -27,7 +27,7 @@ MOST_PIXELS_TEXT = f"{math.isqrt(MOST_PIXELS)}x{math.isqrt(MOST_PIXELS)} pixels"
 
 _MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _LONGEST_LAST_FRAME = 0.25  # s
-_EVEN = "mpegts"
+_TRANSPORT_STREAM = "mpegts"
 """What holds frames that come evenly: cameras write no pauses into it."""
 _CORRUPT = "Packet corrupt"
 """How FFmpeg begins what it warns of where a packet is marked as damaged."""
@@ -83,7 +83,7 @@ def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
         raise StabilizerError(no_times(path))
     damage = _damage(container, stream, path, seen, once)
     faults = np.array(seen.faults, dtype=np.int64)
-    if container.format.name == _EVEN and not len(untimed):
+    if container.format.name == _TRANSPORT_STREAM and not len(untimed):
         holes = np.flatnonzero(missing_between(seconds(once, time_base_of(stream))))
         faults = np.union1d(faults, once[holes + 1])
     return Scan(once, first, len(shown) - len(once), untimed, faults, damage)
@@ -95,9 +95,9 @@ def _looked_through(container: InputContainer, stream: VideoStream) -> _Seen:
     told: list[int | None] = []
     faults: list[int] = []
     n_packets, now, cut_off = 0, stream.start_time or 0, False
-    with _told_by(container) as errors:
+    with _errors_of(container) as has_failed:
         for packet in packets_of(container):
-            failed = errors() > 0
+            failed = has_failed()
             if packet is None or not packet.size:
                 cut_off |= failed or packet is None
             else:
@@ -117,8 +117,8 @@ def _looked_through(container: InputContainer, stream: VideoStream) -> _Seen:
 
 
 @contextmanager
-def _told_by(container: InputContainer) -> Iterator[Callable[[], int]]:
-    """Give a function that counts the demuxer's errors since it was asked before.
+def _errors_of(container: InputContainer) -> Iterator[Callable[[], bool]]:
+    """Give a function that tells if the demuxer found errors since it was asked before.
 
     Where a demuxer can go on, it tells of damage in FFmpeg's log alone: pieces that parsers cut out
     of its packets lose the mark that these have.
@@ -130,14 +130,14 @@ def _told_by(container: InputContainer) -> Iterator[Callable[[], int]]:
     try:
         with av.logging.Capture() as logs:
 
-            def count() -> int:
+            def has_failed() -> bool:
                 told = [(level, text) for level, name, text in logs if name == demuxer]
                 logs.clear()
-                return sum(
+                return any(
                     level <= av.logging.ERROR or text.startswith(_CORRUPT) for level, text in told
                 )
 
-            yield count
+            yield has_failed
     finally:
         av.logging.set_level(before)
 
@@ -155,7 +155,7 @@ def _damage(
     last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
     if t[-1] + last < _stated_end(container, stream):
         return "it ends before it says"
-    if container.format.name == _EVEN and ends_within_packet(path):
+    if container.format.name == _TRANSPORT_STREAM and ends_within_packet(path):
         return "it is cut off"
     return ""
 
