@@ -25,7 +25,7 @@ from stabilizer.video import VideoReader, probe
 from stabilizer.video.pyav.frame_order import in_order
 from tests.command_line import ENVIRONMENT, files, made_clip, refused, run
 from tests.test_video import OPEN_GOP, TIME_BASE, assert_same_planes, write_clip
-from tests.witness import ffprobe
+from tests.witness import ffmpeg, ffprobe
 
 N = 120
 STEP = 3003
@@ -183,6 +183,43 @@ def test_a_stream_of_which_most_frames_have_no_time_is_refused(tmp_path: Path) -
     without_pts(tmp_path / "sound.ts", tmp_path / "clip.ts", [*range(5, N - 1)])
     with pytest.raises(StabilizerError, match="no presentation times of their own"):
         probe(tmp_path / "clip.ts")
+
+
+# Files that say of no frame when it is shown
+
+
+def made_avi(path: Path, *encoder: str) -> list[bytes]:
+    """Have ffmpeg write frames of which each is brighter than the one before; return those."""
+    look = "-f lavfi -i color=gray:s=64x48:r=30:d=2,geq=lum=3*N+30:cb=128:cr=128"
+    ffmpeg(*look.split(), *encoder, path)
+    return [bytes([3 * k + 30]) for k in range(60)]
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    ["-c:v libxvid -q:v 2 -bf 2", "-c:v mpeg4 -q:v 2 -bf 2", "-c:v libx264 -crf 5 -bf 3"],
+    ids=["packed B-frames", "B-frames", "H.264"],
+)
+def test_frames_of_avi_are_shown_in_their_order_one_per_packet(tmp_path, encoder) -> None:
+    """FFmpeg guesses times for them, which are wrong."""
+    path = tmp_path / "clip.avi"
+    made = made_avi(path, *encoder.split())
+    info = probe(path)
+    pts, planes = read(path)
+    assert (info.damage, len(info.faults), len(info.untimed)) == ("", 0, 0)
+    assert pts == info.frame_pts.tolist()
+    assert len(pts) >= len(made) - 2  # as many as the encoder wrote
+    brightness = [int(np.median(plane)) for plane in planes]
+    np.testing.assert_allclose(brightness, [frame[0] for frame in made[: len(pts)]], atol=1.4)
+    assert read(path, start=1.0, end=1.5)[0] == [ticks for ticks in pts if 30 <= ticks < 45]
+
+
+def test_avi_that_is_cut_off_is_known_to_be(tmp_path: Path) -> None:
+    path = tmp_path / "clip.avi"
+    made_avi(path, "-c:v", "mjpeg")
+    assert not probe(path).damage
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert probe(path).damage == "it ends before it says"
 
 
 # Pictures that would not fit into memory
@@ -348,6 +385,38 @@ def test_a_transport_stream_that_is_cut_off_is_known_to_be(
     assert told in caplog.text
     if n_bytes:
         refused(run("stabilize", *arguments, "--overwrite", "--strict"), f"{told}; strict")
+
+
+def with_tone(path: Path, *encoder: str) -> bytes:
+    """Have ffmpeg write 3 s of pictures and sound; return the file."""
+    sources = "-f lavfi -i testsrc2=s=320x240:r=30:d=3 -f lavfi -i sine=d=3"
+    ffmpeg(*sources.split(), *encoder, path)
+    return path.read_bytes()
+
+
+def test_pictures_of_a_fragment_are_saved_where_its_sound_is_missing(tmp_path: Path) -> None:
+    """As where the fragment is cut off: FFmpeg reads no track on where one ends."""
+    path = tmp_path / "clip.mp4"
+    one = "-c:v libx264 -g 300 -c:a aac -movflags frag_keyframe+empty_moov"
+    content = with_tone(path, *one.split())
+    assert not probe(path).damage
+    path.write_bytes(content[: 7 * len(content) // 10])
+    there = ffprobe(path, "-select_streams", "v", "-show_packets")["packets"]
+    info = probe(path)
+    assert info.damage == f"it is cut off, with {len(info.frame_pts)} of 90 frames"
+    assert len(info.frame_pts) == pytest.approx(len(there), abs=1)
+    assert len(read(path)[0]) >= len(info.frame_pts) - 1  # the last packet is cut
+
+
+def test_ogg_that_is_cut_off_is_known_to_be_at_any_byte(tmp_path: Path) -> None:
+    path = tmp_path / "clip.ogv"
+    content = with_tone(path, "-c:v", "libtheora", "-c:a", "libvorbis")
+    assert not probe(path).damage
+    pages = [i for i in range(len(content) // 3, len(content)) if content.startswith(b"OggS", i)]
+    assert len(pages) > 5
+    for at in [*pages, *(page + 13 for page in pages), len(content) - 1]:
+        path.write_bytes(content[:at])
+        assert probe(path).damage
 
 
 N_GONE = 3000

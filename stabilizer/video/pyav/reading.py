@@ -14,6 +14,7 @@ import av
 import numpy as np
 from av.codec.context import ThreadType
 from av.container import InputContainer
+from av.stream import Discard
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
@@ -42,10 +43,12 @@ from stabilizer.video.pyav.picture_facts import (
 from stabilizer.video.pyav.planes import plane_views
 from stabilizer.video.pyav.scanning import (
     MOST_PIXELS_TEXT,
+    Scan,
     no_times,
     packets_of,
     scan,
     time_base_of,
+    times_by_order,
 )
 
 LOG = logging.getLogger(__name__)
@@ -66,6 +69,8 @@ COLOUR = {
 _FULL_RANGE = 2
 _LIMITS = {"max_pixels": str(MOST_PIXELS)}
 """Options of decoders, which refuse larger pictures before they take memory for them."""
+_LOSES_LEAST = ThreadType.SLICE
+"""How threads decode a damaged file: of frames decoded at once, an error takes some that follow."""
 _STEPS_BACK = (0.0, 2.0, 10.0, 60.0, math.inf)
 """s before the start where a keyframe is looked for: containers seek by time of decoding, which may
 lead to a keyframe that is shown after the start."""
@@ -83,6 +88,10 @@ def probe(path: AnyPath) -> VideoInfo:
         stream = _video_stream(container, path)
         stream.codec_context.thread_count = 1
         found = scan(container, stream, path)
+        if found.damage:  # where other tracks end, pictures may go on
+            alone = _scanned_alone(source)
+            damage = alone.damage or found.damage
+            found = alone._replace(faults=found.faults, damage=damage)
         first = found.first
         pixel_format = _accepted(first, source)
         stored = first.format.name
@@ -114,6 +123,15 @@ def probe(path: AnyPath) -> VideoInfo:
         )
 
 
+def _scanned_alone(source: AnyPath) -> Scan:
+    """Return what a pass over the packets of the first video stream alone tells."""
+    path = os.fspath(source)
+    with opened(source) as container:
+        stream = _only_video_stream(container, path)
+        stream.codec_context.thread_count = 1
+        return scan(container, stream, path)
+
+
 def _empty_images(source: AnyPath) -> Ticks:
     """Return the ticks at which images of a sequence are empty; image2 counts them from 0."""
     if not isinstance(source, ImageSequence):
@@ -143,10 +161,13 @@ class VideoReader:
 
     def __enter__(self) -> Self:
         info = self._video if isinstance(self._video, VideoInfo) else probe(self._video)
-        self._known = frozenset(info.frame_pts.tolist())
+        self._times = info.frame_pts.tolist()
+        self._known = frozenset(self._times)
         self._container = opened(self._source)
-        self._stream = _video_stream(self._container, self.path)
-        self._stream.thread_type = ThreadType.AUTO
+        self._stream = _only_video_stream(self._container, self.path)
+        self._by_order = times_by_order(self._container, self._stream)
+        sound = not info.damage and not info.faults.size
+        self._stream.thread_type = ThreadType.AUTO if sound else _LOSES_LEAST
         self._time_base = time_base_of(self._stream)
         return self
 
@@ -204,6 +225,13 @@ class VideoReader:
 
     def _timed(self) -> Iterator[tuple[int, VideoFrame]]:
         """Yield the frames that can be decoded and have a time, in the codec's order."""
+        if self._by_order:
+            return zip(self._times, self._coded(), strict=False)
+        known = self._known
+        return ((p.pts, p) for p in self._coded() if p.pts is not None and p.pts in known)
+
+    def _coded(self) -> Iterator[VideoFrame]:
+        """Yield the frames that can be decoded, in the codec's order."""
         context = self._stream.codec_context
         last: float = -math.inf
         for packet in packets_of(self._container, self._stream):
@@ -214,13 +242,13 @@ class VideoReader:
             pictures = []
             with suppress(av.FFmpegError):
                 pictures = context.decode(None) if packet is None else packet.decode()
-            for picture in pictures:
-                if picture.pts is not None and picture.pts in self._known:
-                    yield picture.pts, picture
+            yield from pictures
 
     def _can_seek(self) -> bool:
         """Tell whether there is need to seek and an index: MPEG's own streams land anywhere."""
-        return self.start > -math.inf and self._container.format.name not in ("mpeg", "mpegts")
+        if self._by_order or self.start == -math.inf:
+            return False
+        return self._container.format.name not in ("mpeg", "mpegts")
 
     def _seek(self, t: float) -> None:
         begin = self._stream.start_time or 0
@@ -280,6 +308,15 @@ def _video_stream(container: InputContainer, path: str) -> VideoStream:
             "ffmpeg -vf scale"
         )
     stream.codec_context.options = dict(_LIMITS)
+    return stream
+
+
+def _only_video_stream(container: InputContainer, path: str) -> VideoStream:
+    """Return what `_video_stream` does, and have the container read no other one."""
+    stream = _video_stream(container, path)
+    for other in container.streams:
+        if other is not stream:
+            other.discard = Discard.all
     return stream
 
 

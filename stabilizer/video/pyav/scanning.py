@@ -19,8 +19,8 @@ from av.video.stream import VideoStream
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import MOST_PIXELS, Ticks, missing_between, seconds
 from stabilizer.video.image_sequence import IMAGE2
+from stabilizer.video.pyav.file_ends import ends_within_packet, has_all_pages
 from stabilizer.video.pyav.frame_order import in_order
-from stabilizer.video.pyav.transport import ends_within_packet
 
 MOST_PIXELS_TEXT = f"{math.isqrt(MOST_PIXELS)}x{math.isqrt(MOST_PIXELS)} pixels"
 """How large a picture may be."""
@@ -29,6 +29,9 @@ _MATROSKA_DURATION = re.compile(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)")
 _LONGEST_LAST_FRAME = 0.25  # s
 _TRANSPORT_STREAM = "mpegts"
 """What holds frames that come evenly: cameras write no pauses into it."""
+_AVI = "avi"
+"""What says only when frames are decoded; of those shown in another order, FFmpeg guesses."""
+_OGG = "ogg"
 _CORRUPT = "Packet corrupt"
 """How FFmpeg begins what it warns of where a packet is marked as damaged."""
 
@@ -75,8 +78,8 @@ def scan(container: InputContainer, stream: VideoStream, path: str) -> Scan:
         raise StabilizerError(f"{path}: holds no frame that can be decoded; is the file complete?")
     known, untimed = _timed(seen.told)
     begin = first.pts if first.pts is not None and first.pts in known else -math.inf
-    if container.format.name == IMAGE2:  # where no frame needs another one
-        begin = -math.inf
+    if container.format.name == IMAGE2 or times_by_order(container, stream):
+        begin = -math.inf  # no frame needs another one; frames are known by their number
     shown, untimed = known[known >= begin], untimed[untimed >= begin]
     once = np.unique(shown)
     if len(shown) <= len(untimed):
@@ -95,6 +98,7 @@ def _looked_through(container: InputContainer, stream: VideoStream) -> _Seen:
     told: list[int | None] = []
     faults: list[int] = []
     n_packets, now, cut_off = 0, stream.start_time or 0, False
+    by_order = times_by_order(container, stream)
     with _errors_of(container) as has_failed:
         for packet in packets_of(container):
             failed = has_failed()
@@ -107,7 +111,7 @@ def _looked_through(container: InputContainer, stream: VideoStream) -> _Seen:
                     faults.append(now)
                 if packet.stream is stream:
                     n_packets += 1
-                    told += [] if packet.is_discard else [packet.pts]
+                    told += [] if packet.is_discard else [packet.dts if by_order else packet.pts]
             if first is None and (packet is None or packet.stream is stream):
                 with suppress(av.FFmpegError):
                     context = stream.codec_context
@@ -155,8 +159,11 @@ def _damage(
     last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
     if t[-1] + last < _stated_end(container, stream):
         return "it ends before it says"
-    if container.format.name == _TRANSPORT_STREAM and ends_within_packet(path):
+    kind = container.format.name
+    if kind == _TRANSPORT_STREAM and ends_within_packet(path):
         return "it is cut off"
+    if kind == _OGG and not has_all_pages(path):
+        return "it is cut off or damaged"
     return ""
 
 
@@ -172,6 +179,14 @@ def time_base_of(stream: Stream) -> Fraction:
     """Return s per tick."""
     assert stream.time_base is not None  # every demuxer sets it
     return stream.time_base
+
+
+def times_by_order(container: InputContainer, stream: VideoStream) -> bool:
+    """Tell if the k-th frame that is shown has the k-th time: no packet tells that of its own.
+
+    In AVI, packets are numbered as they come; as many frames are shown one after the other.
+    """
+    return container.format.name == _AVI and stream.codec_context.has_b_frames
 
 
 def no_times(path: str) -> str:
@@ -197,14 +212,18 @@ def _timed(told: list[int | None]) -> tuple[Ticks, Ticks]:
 
 
 def _stated_frames(container: InputContainer, stream: VideoStream) -> int:
-    """Return how many frames there are by what an MP4's head or a folder's files say, else 0."""
+    """Return how many frames there are by what an MP4's heads or a folder's files say, else 0."""
     if container.format.name == IMAGE2:  # each tick has one
         return stream.duration or 0
-    return stream.frames if "mp4" in container.format.name else 0
+    if "mp4" not in container.format.name:
+        return 0
+    return stream.frames or len(stream.index_entries)  # of the fragments that were reached
 
 
 def _stated_end(container: InputContainer, stream: VideoStream) -> float:
-    """Return when (s) the last frame ends by what the head of a Matroska file says."""
+    """Return when (s) the last frame ends by what the head of a Matroska or AVI file says."""
+    if container.format.name == _AVI:  # each tick has a packet, of nothing too
+        return stream.frames * float(time_base_of(stream))
     told = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
     if told is not None:
         hours, minutes, rest = (float(part) for part in told.groups())
