@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from stabilizer.errors import StabilizerError
-from stabilizer.video.base import Ticks, VideoInfo, seconds
+from stabilizer.video.base import Ticks, VideoInfo, missing_between, seconds
 
 
 def known_damage(info: VideoInfo, start: float | None, end: float | None) -> str:
@@ -48,8 +48,10 @@ def lost_frames(
     cause = known_damage(info, start, end)
     if done < planned or damaged:
         cause = cause or "some of it cannot be decoded"
-    total = planned + _number(info.untimed, info, start, end)
-    saved = f"{done} of {total} frames were saved" + (f", {damaged} damaged" if damaged else "")
+    holes = np.repeat(info.frame_pts[1:], missing_between(info.frame_times))
+    total = planned + max(_number(t, info, start, end) for t in (info.untimed, holes))
+    which = f"{done} of {total} frames" if done < total else f"all {done} frames that are there"
+    saved = f"{which} were saved" + (f", {damaged} damaged" if damaged else "")
     return f"{cause}: {saved}" if cause else ""
 
 

@@ -154,7 +154,7 @@ def _damage(
     if seen.n_packets < stated:
         return f"it is cut off, with {seen.n_packets} of {stated} frames"
     if seen.cut_off:
-        return "it is cut off or damaged"
+        return "it cannot be read to its end"
     t = seconds(shown, time_base_of(stream))
     last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
     if t[-1] + last < _stated_end(container, stream):
@@ -163,7 +163,7 @@ def _damage(
     if kind == _TRANSPORT_STREAM and ends_within_packet(path):
         return "it is cut off"
     if kind == _OGG and not has_all_pages(path):
-        return "it is cut off or damaged"
+        return "it is not whole"
     return ""
 
 
