@@ -73,6 +73,11 @@ def test_a_dry_run_reports_and_writes_nothing(stem, tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_refuses_an_encoder_that_would_not_do(stem, tmp_path) -> None:
+    call = ["stabilize", *files(stem), "-o", tmp_path / "a.webm", "--codec", "prores", "--dry-run"]
+    refused(run(*call, "--delay=-0.25"), ".webm cannot hold prores video")
+
+
 def test_info_tells_what_files_are(stem) -> None:
     log = json.loads(run("info", f"{stem}.csv", "--json").stdout)
     assert log["kind"] == "gyro log"

@@ -104,8 +104,7 @@ def stabilize(
         )
     if request.strict and plan_file is None:
         refuse_known_damage(info, request.start, request.end)
-    if not dry_run:
-        check_encoder(encoding, info, output.suffix)
+    check_encoder(encoding, info, output.suffix)
     with ExitStack() as beside:
         if not dry_run and plan_file is None:
             check_interpolation(request.interpolation)
