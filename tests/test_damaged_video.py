@@ -490,6 +490,22 @@ def test_sound_with_holes_is_saved_without_the_pieces_that_are_none(
     assert n_packets(output) == n_packets(path) - n_unusable
 
 
+def test_sound_that_cannot_be_decoded_is_copied_and_told(long_stem, tmp_path, caplog) -> None:
+    whole, path, output = Path(f"{long_stem}.mp4"), tmp_path / "clip.mp4", tmp_path / "a.mp4"
+    content = bytearray(whole.read_bytes())
+    with av.open(whole) as container:
+        packets = [p for p in container.demux(audio=0) if p.size]
+    for packet in packets[len(packets) // 2 :][:3]:
+        content[packet.pos : packet.pos + packet.size] = b"\xff" * packet.size
+    path.write_bytes(content)
+    arguments = [*files(long_stem)[1:], "--no-sync", "-o", output, "--overwrite"]
+    assert run("stabilize", path, *arguments).returncode == 4
+    assert "its other tracks are damaged" in caplog.text
+    assert n_packets(output) == n_packets(path)
+    refused(run("stabilize", path, *arguments, "--strict"), "its other tracks are damaged")
+    assert run("stabilize", whole, *arguments, "--start", "1", "--strict").returncode == 0
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_of_clips_put_one_behind_the_other_one_is_saved(
     long_stem, tmp_path, caplog, suffix

@@ -59,6 +59,7 @@ class OtherTracks:
         self._encoders: dict[int, SoundEncoder | SubtitleEncoder] = {}
         self._holes: dict[int, PcmHoles] = {}
         self._last_dts: dict[int, int] = {}
+        self._has_sounded: set[int] = set()
         self.left_out: list[str] = []
         """What the output cannot hold, in words."""
         self.changed: list[str] = []
@@ -193,6 +194,7 @@ class OtherTracks:
                     if not running:
                         break
                 elif t >= origin if cut else not self._is_hidden(packet):
+                    self.damaged |= self._is_broken_copy(packet)
                     yield from self._moved(packet, origin)
         except av.FFmpegError:
             self.damaged = True
@@ -233,6 +235,19 @@ class OtherTracks:
             how = "faded in from" if faded else "from"
             self.changed.append(f"{described(packet.stream)} {how} {max(0.0, end):.3f} s on")
         return True
+
+    def _is_broken_copy(self, packet: AnyPacket) -> bool:
+        """Tell if sound to be copied cannot be decoded, though some before it could."""
+        index, stream = packet.stream_index, packet.stream
+        if index not in self._copies or not isinstance(stream, AudioStream):
+            return False
+        if self.damaged or not stream.codec_context:  # nobody needs to know again
+            return False
+        try:
+            self._has_sounded |= {index} if packet.decode() else set()
+        except av.FFmpegError:
+            return index in self._has_sounded
+        return False
 
     def _tell_duration(self, packet: AnyPacket) -> None:
         """Give sound without durations that of the packet before: MP4's end would cut the last."""
