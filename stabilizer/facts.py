@@ -54,6 +54,7 @@ def video_facts(info: VideoInfo) -> dict[str, Any]:
         "untimed_frames": len(info.untimed),
         "damage": known_damage(info, None, None),
         "rotation_deg": info.rotation_deg,
+        "mirrored": info.mirrored,
         "sample_aspect_ratio": str(info.sample_aspect_ratio),
         "colour": colour_names(info.colour),
         "audio": list(info.audio),

@@ -17,6 +17,7 @@ AnyPath = str | os.PathLike[str]
 
 _HOST = f"{zlib.crc32(platform.node().encode()):08x}"
 """Of a folder that is shared, other hosts do not know which of our processes live."""
+_LONGEST_NAME, _LONGEST_END = 255, 40  # bytes: of a file, of what names one beside it
 _BESIDE = re.compile(rf"\.(partial|earlier)-{_HOST}-(\d+)-[0-9a-f]+")
 
 
@@ -32,16 +33,22 @@ def check_new_file(
     `suffixes` are the endings that its name may have, in lower case.
     """
     path = Path(path)
+    if not path.name:
+        raise StabilizerError("output: expected the name of a file, got none")
     suffixes = list(suffixes)
     if path.suffix.lower() not in suffixes:
         expected = ", ".join(suffixes)
         raise StabilizerError(f"{path}: expected a name ending in {expected}, got {path.suffix!r}")
     _check_parent(path)
-    if not path.exists():
-        return
-    if any(os.path.exists(p) and os.path.samefile(p, path) for p in inputs):
+    there = path.exists()
+    if there and any(os.path.exists(p) and os.path.samefile(p, path) for p in inputs):
         raise StabilizerError(f"{path}: is an input too; choose another name")
-    if path.is_dir() or not overwrite:
+    if path.is_symlink():
+        raise StabilizerError(f"{path}: is a link; name the file that it leads to, or another")
+    if there and not path.is_file():
+        what = "a folder" if path.is_dir() else "no file"
+        raise StabilizerError(f"{path}: is {what}; choose another name")
+    if there and not overwrite:
         raise StabilizerError(f"{path}: exists already; choose another name or --overwrite it")
 
 
@@ -75,6 +82,8 @@ def check_new_folder(
 
 
 def _check_parent(path: Path) -> None:
+    if path.parent.exists() and not path.parent.is_dir():
+        raise StabilizerError(f"{path}: {path.parent} is no folder; choose another name")
     if not path.parent.is_dir():
         raise StabilizerError(f"{path}: there is no folder {path.parent}; make it first")
     if not os.access(path.parent, os.W_OK):
@@ -86,9 +95,10 @@ def partial_name(path: Path) -> Path:
 
     What a killed process of this host left of this kind is removed.
     """
-    for left in path.parent.glob(f"{escape(path.stem)}.*-*{escape(path.suffix)}"):
+    stem = _short_stem(path)
+    for left in path.parent.glob(f"{escape(stem)}.*-*{escape(path.suffix)}"):
         end = len(left.name) - len(path.suffix)
-        kind = _BESIDE.fullmatch(left.name[len(path.stem) : end])
+        kind = _BESIDE.fullmatch(left.name[len(stem) : end])
         if kind is None or _lives(int(kind[2])):
             continue
         if kind[1] == "partial" or path.exists():
@@ -126,7 +136,14 @@ def remove(path: Path) -> None:
 
 
 def _beside(path: Path, kind: str) -> Path:
-    return path.with_stem(f"{path.stem}.{kind}-{_HOST}-{os.getpid()}-{secrets.token_hex(3)}")
+    stem = _short_stem(path)
+    return path.with_stem(f"{stem}.{kind}-{_HOST}-{os.getpid()}-{secrets.token_hex(3)}")
+
+
+def _short_stem(path: Path) -> str:
+    """Return as much of a file's stem as leaves room for what is put behind it."""
+    most = _LONGEST_NAME - _LONGEST_END - len(os.fsencode(path.suffix))
+    return os.fsencode(path.stem)[:most].decode(errors="ignore")
 
 
 def _lives(process: int) -> bool:

@@ -224,21 +224,20 @@ def render(
         writer,
         closing(overlapped(reader, rendered, threads=threads)) as steady,
     ):
-        n_done = 0
-        for n_done, frame in enumerate(steady, start=1):
+        came = []
+        for frame in steady:
             writer.write(frame)
+            came.append(frame.pts)
             if progress is not None:
-                progress(n_done, len(plan.frame_times))
-        lost = lost_frames(
-            info, start, end, planned=len(plan.frame_times), done=n_done, damaged=reader.n_damaged
-        )
+                progress(len(came), len(plan.frame_times))
+        lost = lost_frames(info, start, end, came=np.array(came), damaged=reader.n_damaged)
         if lost and strict:
             raise refusal(info, lost)
     if writer.tracks_damaged:
         lost = ", ".join([*filter(None, [lost]), "its other tracks are damaged"])
     if lost:
-        LOG.warning("%s: %s; is the file complete?", info.path, lost)
-    return Rendered(n_done, lost, tuple(writer.left_out), tuple(writer.changed))
+        LOG.warning("%s: %s; is it complete?", info.path, lost)
+    return Rendered(len(came), lost, tuple(writer.left_out), tuple(writer.changed))
 
 
 def check_undamaged(info: VideoInfo, plan: Plan) -> None:

@@ -1,6 +1,8 @@
 """What is told while and after a video is made, and what is saved of a damaged one."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import av
@@ -58,8 +60,18 @@ def test_a_summary_says_what_was_done(stem, tmp_path) -> None:
 
 
 @pytest.mark.parametrize(("option", "end"), [("--summary", ".json"), ("--motion", ".csv")])
-def test_what_cannot_be_written_beside_leaves_the_video(stem, tmp_path, option, end) -> None:
-    output, other = tmp_path / "steady.mp4", tmp_path / f"{'long' * 62}{end}"
+def test_what_cannot_be_written_beside_leaves_the_video(
+    stem, tmp_path, monkeypatch, option, end
+) -> None:
+    output, other = tmp_path / "steady.mp4", tmp_path / f"other{end}"
+    replace = os.replace
+
+    def replace_but_other(source: Path, target: Path) -> None:
+        if target == other:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_but_other)
     done = run("stabilize", *told(stem), "-o", output, option, other)
     refused(done, f"{other}: cannot be written", f"but {output} is complete")
     assert len(probe(output).frame_pts) == 20
@@ -119,7 +131,7 @@ def test_what_a_cut_off_video_holds_is_saved_and_said(stem, tmp_path, caplog) ->
     output, summary = tmp_path / "steady.mp4", tmp_path / "done.json"
     done = run("stabilize", *arguments, "-o", output, "--summary", summary)
     assert done.returncode == 4
-    assert "frames that are there were saved; is the file complete?" in caplog.text
+    assert "frames that are there were saved; is it complete?" in caplog.text
     saved = len(probe(output).frame_pts)
     assert 5 < saved < 20
     facts = json.loads(summary.read_text())

@@ -59,6 +59,7 @@ def test_only_leftovers_of_dead_processes_are_removed(tmp_path: Path) -> None:
 def test_an_interruption_that_is_dropped_comes_again_but_never_amid_cleaning_up() -> None:
     code = """
 import os, signal, sys, time
+import stabilizer.cli
 from stabilizer import __main__ as program
 
 def main():
@@ -73,18 +74,19 @@ def main():
         time.sleep(1.5)
         print("cleaned up")
 
-program.main = main
+stabilizer.cli.main = main
 program.program()
 """
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
     assert done.stdout.split(b"\n")[:2] == [b"dropped", b"cleaned up"]
-    assert b"KeyboardInterrupt" in done.stderr
+    assert b"interrupted" in done.stderr and done.returncode == INTERRUPTED
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
 def test_an_interruption_that_becomes_another_error_is_told_as_one() -> None:
     code = """
 import os, signal
+import stabilizer.cli
 from stabilizer import __main__ as program
 
 class Field:
@@ -95,7 +97,7 @@ def main():
     class Owner:
         field = Field()
 
-program.main = main
+stabilizer.cli.main = main
 program.program()
 """
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
@@ -104,6 +106,27 @@ program.program()
         done.stderr
         == b"stabilizer: error: interrupted; each output is complete or as it was before\n"
     )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interruption_while_the_program_is_imported_is_told(name: str) -> None:
+    code = f"""
+import os, signal, sys
+from stabilizer import __main__ as program
+
+class Interrupting:
+    def find_spec(self, module, *_):
+        if module == "stabilizer.cli.stabilize":
+            os.kill(os.getpid(), signal.{name})
+
+sys.meta_path.insert(0, Interrupting())
+program.program()
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
+    assert done.returncode == INTERRUPTED
+    assert done.stderr.startswith(b"stabilizer: error: interrupted; ")
+    assert done.stderr.count(b"\n") == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has other signals")

@@ -17,7 +17,8 @@ ORDER = {
     "stabilizer": "errors new_files text_files archive orientations log_file lens camera sync path "
     "convolution splines warp interior_point border output_lens crop optimal smoothing grid_solver "
     "plan plan_file motion_table video damage filters remap frame_loop flow tracks boards "
-    "synchronization own_clock sync_file quality facts simulate report pipeline cli __main__",
+    "synchronization own_clock sync_file quality facts simulate report pipeline interruption cli "
+    "__main__",
 }
 ALLOWED = {  # package: where it may be imported
     "av": "video readers",

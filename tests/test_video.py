@@ -32,7 +32,7 @@ from stabilizer.video import (
 )
 from stabilizer.video.pyav.picture_facts import chroma_offset
 from stabilizer.video.pyav.reading import LENIENT_TAGS
-from tests.witness import ffprobe
+from tests.witness import ffmpeg, ffprobe
 
 Planes = list[NDArray[Any]]
 
@@ -759,18 +759,34 @@ def test_colour_shape_rotation_and_container_tags_are_kept(tmp_path: Path, suffi
         assert after["format"]["tags"][key] == value
 
 
-@pytest.mark.parametrize(
-    ("degrees", "mirrored"), [(90, False), (-90, False), (180, False), (90, True)]
-)
-def test_display_matrix_is_kept(tmp_path: Path, degrees: int, mirrored: bool) -> None:
+@needs_ffprobe
+@pytest.mark.parametrize("degrees", [0, 90, -90, 180, 45])
+@pytest.mark.parametrize("hflip", [False, True])
+@pytest.mark.parametrize("vflip", [False, True])
+def test_display_matrix_is_kept(tmp_path: Path, degrees: int, hflip: bool, vflip: bool) -> None:
     source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
-    write_clip(
-        source, pts=STEADY[:3], prepare=lambda s: s.set_display_rotation(degrees, hflip=mirrored)
-    )
+
+    def turned(stream: av.VideoStream) -> None:
+        stream.set_display_rotation(degrees, hflip=hflip, vflip=vflip)
+
+    write_clip(source, pts=STEADY[:3], prepare=turned)
     info = transcode(source, target)
-    with av.open(source) as container:
-        assert next(container.decode(video=0)).rotation == info.rotation_deg or mirrored
-    assert probe(target).display_matrix == info.display_matrix != ()
+    before, after = (ffprobe(p, "-show_streams")["streams"][0] for p in (source, target))
+    assert before.get("side_data_list") == after.get("side_data_list")
+    assert info.mirrored == (hflip != vflip)
+    if not info.mirrored:
+        with av.open(source) as container:
+            shown = next(container.decode(video=0)).rotation
+        assert (shown - info.rotation_deg) % 360 == 0
+
+
+def test_the_head_of_a_file_may_say_that_it_is_interlaced(tmp_path: Path, caplog) -> None:
+    """As of MJPEG, whose pictures cannot say."""
+    path = tmp_path / "clip.mov"
+    source = "-f lavfi -i testsrc2=s=64x48:r=50:d=0.4 -vf interlace -c:v mjpeg"
+    ffmpeg(*source.split(), "-field_order", "tt", path)
+    assert len(probe(path).frame_pts) == 10
+    assert "is interlaced by its head" in caplog.text
 
 
 def test_tags_in_other_encodings_are_copied_byte_by_byte(tmp_path: Path) -> None:
@@ -882,7 +898,7 @@ def test_check_output_tells_what_is_wrong(tmp_path: Path) -> None:
         ("nowhere/out.mp4", "there is no folder"),
         ("in.mp4", "is an input too"),
         ("link.mp4", "is an input too"),
-        ("folder.mp4", "exists already"),
+        ("folder.mp4", "is a folder"),
     ]
     for name, message in wrong:
         with pytest.raises(StabilizerError, match=message) as error:

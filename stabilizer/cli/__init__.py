@@ -4,7 +4,6 @@ Heavy modules are imported inside the commands, so that `--help` answers at once
 """
 
 import logging
-import os
 import re
 import sys
 from typing import Annotated, NoReturn
@@ -15,10 +14,11 @@ from gyro_data.errors import GyroDataError
 from stabilizer.cli import calibrate, convert, info, plan, simulate, stabilize, sync
 from stabilizer.cli.grouping import grouped
 from stabilizer.errors import StabilizerError, SyncRefused
+from stabilizer.interruption import INTERRUPTED, end_interrupted
 
-__all__ = ["app", "end_interrupted", "main"]
+__all__ = ["app", "main"]
 
-BAD_INPUT, SYNC_FAILED, INTERRUPTED = 2, 3, 130
+BAD_INPUT, SYNC_FAILED = 2, 3
 
 _ARGUMENT_ERROR = re.compile(r"[\w\[\] ]+: expected ")
 """How every check of an argument begins its message; other ValueErrors are bugs of ours."""
@@ -70,13 +70,6 @@ def main() -> None:
     if code == INTERRUPTED:  # which typer makes of KeyboardInterrupt elsewhere
         end_interrupted()
     sys.exit(code or 0)
-
-
-def end_interrupted(left: str = "each output is complete or as it was before") -> NoReturn:
-    """End the process at once: a thread may wait for a lock of an import that was interrupted."""
-    _tell(f"interrupted; {left}")
-    sys.stdout.flush()
-    os._exit(INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> NoReturn:

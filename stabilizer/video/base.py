@@ -209,7 +209,15 @@ class VideoInfo:
         """How far a player turns the picture before showing it, in degrees counter-clockwise."""
         if not self.display_matrix:
             return 0
-        return round(-math.degrees(math.atan2(self.display_matrix[1], self.display_matrix[0])))
+        return round(math.degrees(math.atan2(self.display_matrix[3], self.display_matrix[4])))
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether a player swaps left and right of the picture before turning and showing it."""
+        if not self.display_matrix:
+            return False
+        a, b, _, c, d = self.display_matrix[:5]
+        return a * d < b * c
 
     @property
     def missing(self) -> int:

@@ -11,6 +11,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from gyro_data.files import open_regular
 from stabilizer.errors import StabilizerError
 from stabilizer.video.image_heads import size_of
@@ -28,6 +31,8 @@ _IMAGES = (
 """How names end of what is looked for in a folder that is given without a pattern."""
 IMAGE2 = "image2"
 """FFmpeg's name of what reads, and of what writes, files that are one frame each."""
+_NAMED = 3
+"""Images of which a message gives the names."""
 _LARGEST = 1_001_000  # of both terms of a rate, as FFmpeg has it
 
 
@@ -152,6 +157,11 @@ class ImageSequence:
         if empty:
             LOG.warning("%s: empty images: %s%s", self, empty[0], _and_more(len(empty) - 1))
         return frozenset(empty)
+
+    def named(self, ticks: NDArray[np.int64]) -> str:
+        """Return the names of the images of some ticks, which count from 0; few of many."""
+        names = [self.files[k].name for k in ticks[:_NAMED].tolist()]
+        return ", ".join(names) + _and_more(len(ticks) - len(names))
 
     def opened_image(self, name: str, *_: object) -> BinaryIO:
         """Return an image for FFmpeg, to which an empty one would be the end of the sequence."""

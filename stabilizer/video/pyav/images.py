@@ -14,7 +14,8 @@ def images_leave_out(info: VideoInfo, suffix: str) -> list[str]:
     """Return in words what images in files of that suffix do not hold, but for other tracks."""
     left_out = [] if isinstance(info.path, ImageSequence) else [_times(info)]
     if info.display_matrix:
-        left_out.append(f"display rotation by {info.rotation_deg} degrees")
+        mirrored = "mirroring and " if info.mirrored else ""
+        left_out.append(f"{mirrored}display rotation by {info.rotation_deg} degrees")
     if info.chapters:
         left_out.append("chapters")
     timecode = tag("timecode", info.stream_metadata, info.metadata)

@@ -154,6 +154,13 @@ def beside(picture: VideoFrame) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_BESIDE[kind] for kind in _side_data(picture) if kind in _BESIDE))
 
 
+def display_matrix(picture: VideoFrame) -> tuple[int, ...]:
+    """Return FFmpeg's matrix of a picture that is to be turned or mirrored, else ()."""
+    matrix = np.frombuffer(_side_data(picture).get(Type.DISPLAYMATRIX, b""), np.int32)
+    turned = matrix.size and (matrix[[1, 3]].any() or (matrix[[0, 4]] <= 0).any())
+    return tuple(matrix.tolist()) if turned else ()
+
+
 def _side_data(picture: VideoFrame) -> dict[Type, bytes]:
     """Return a picture's side data of the kinds that PyAV knows; it fails on newer ones."""
     try:

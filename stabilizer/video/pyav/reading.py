@@ -37,6 +37,7 @@ from stabilizer.video.pyav.parts import codec_name, is_cover
 from stabilizer.video.pyav.picture_facts import (
     beside,
     chroma_offset,
+    display_matrix,
     hdr10,
     siting_is_told,
 )
@@ -69,6 +70,12 @@ COLOUR = {
 _FULL_RANGE = 2
 _LIMITS = {"max_pixels": str(MOST_PIXELS)}
 """Options of decoders, which refuse larger pictures before they take memory for them."""
+_PROGRESSIVE = 1
+"""FFmpeg's number of the order of fields where a picture has none; 0 if that is unknown."""
+_SAYS_INTERLACED = (
+    "is interlaced by its head, but not by its pictures; if moving edges look like combs, "
+    "deinterlace it first, e.g. with ffmpeg -vf bwdif"
+)
 _LOSES_LEAST = ThreadType.SLICE
 """How threads decode a damaged file: of frames decoded at once, an error takes some that follow."""
 _STEPS_BACK = (0.0, 2.0, 10.0, 60.0, math.inf)
@@ -94,6 +101,8 @@ def probe(path: AnyPath) -> VideoInfo:
             found = alone._replace(faults=found.faults, damage=damage)
         first = found.first
         pixel_format = _accepted(first, source)
+        if stream.codec_context.field_order > _PROGRESSIVE:
+            LOG.warning("%s: %s", path, _SAYS_INTERLACED)
         stored = first.format.name
         codec = codec_name(stream)
         return VideoInfo(
@@ -106,7 +115,7 @@ def probe(path: AnyPath) -> VideoInfo:
             frame_pts=found.frame_pts,
             sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),
             chroma_offset_xy=chroma_offset(first, told=siting_is_told(stream)),
-            display_matrix=_display_matrix(first),
+            display_matrix=display_matrix(first),
             audio=tuple(codec_name(s) for s in container.streams.audio),
             colour=_colour(first, _FULL_RANGE if isinstance(source, ImageSequence) else 0),
             metadata=container.metadata,
@@ -363,11 +372,3 @@ def _colour(picture: VideoFrame, usual_range: int) -> dict[str, int]:
     """Return the colour tags of a picture, which has the usual range if it does not say."""
     colour: dict[str, int] = {ours: getattr(picture, theirs) for ours, theirs in COLOUR.items()}
     return {**colour, "range": colour["range"] or usual_range}
-
-
-def _display_matrix(picture: VideoFrame) -> tuple[int, ...]:
-    """Return the matrix of a picture that is to be turned."""
-    if not picture.rotation:  # else do not ask: PyAV fails on side data of kinds new to it
-        return ()
-    side_data: Any = picture.side_data
-    return tuple(np.frombuffer(side_data["DISPLAYMATRIX"], np.int32).tolist())

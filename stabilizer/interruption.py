@@ -1,0 +1,52 @@
+"""Signals that end the program: Ctrl-C, SIGTERM, SIGHUP; each with one line and exit code 130."""
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+INTERRUPTED = 130
+
+_AGAIN = 1.0
+"""s between looks, once interrupted, whether that was heeded: libraries drop exceptions that befall
+them in callbacks and while they are imported."""
+
+_signals: list[int] = []
+"""Those that came."""
+
+
+def heed_signals() -> None:
+    """Have signals raise KeyboardInterrupt, but for those that are to be ignored."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def was_interrupted() -> bool:
+    """Tell if a signal came, whatever error Python made of it."""
+    return bool(_signals)
+
+
+def end_interrupted(left: str = "each output is complete or as it was before") -> NoReturn:
+    """End the process at once: a thread may wait for a lock of an import that was interrupted."""
+    print(f"stabilizer: error: interrupted; {left}", file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    os._exit(INTERRUPTED)
+
+
+def _interrupt(number: int, _: object) -> NoReturn:
+    _signals.append(number)
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, _interrupt_again)
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
+    raise KeyboardInterrupt
+
+
+def _interrupt_again(*_: object) -> None:
+    """Raise KeyboardInterrupt unless one is on its way up the stack, and cleans up."""
+    error = sys.exception()
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    if error is None:
+        raise KeyboardInterrupt
