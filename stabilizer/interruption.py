@@ -35,15 +35,15 @@ def end_interrupted(left: str = "each output is complete or as it was before") -
     os._exit(INTERRUPTED)
 
 
-def _interrupt(number: int, _: object) -> NoReturn:
+def _interrupt(number: int, _: object) -> None:
     _signals.append(number)
     if hasattr(signal, "setitimer"):
-        signal.signal(signal.SIGALRM, _interrupt_again)
+        signal.signal(signal.SIGALRM, _raise_unless_raised)
         signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
-    raise KeyboardInterrupt
+    _raise_unless_raised()
 
 
-def _interrupt_again(*_: object) -> None:
+def _raise_unless_raised(*_: object) -> None:
     """Raise KeyboardInterrupt unless one is on its way up the stack, and cleans up."""
     error = sys.exception()
     while error is not None and not isinstance(error, KeyboardInterrupt):

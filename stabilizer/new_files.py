@@ -82,12 +82,13 @@ def check_new_folder(
 
 
 def _check_parent(path: Path) -> None:
-    if path.parent.exists() and not path.parent.is_dir():
-        raise StabilizerError(f"{path}: {path.parent} is no folder; choose another name")
-    if not path.parent.is_dir():
-        raise StabilizerError(f"{path}: there is no folder {path.parent}; make it first")
-    if not os.access(path.parent, os.W_OK):
-        raise StabilizerError(f"{path}: the folder {path.parent} cannot be written to")
+    folder = path.parent
+    if not folder.exists():
+        raise StabilizerError(f"{path}: there is no folder {folder}; make it first")
+    if not folder.is_dir():
+        raise StabilizerError(f"{path}: {folder} is no folder; choose another name")
+    if not os.access(folder, os.W_OK):
+        raise StabilizerError(f"{path}: the folder {folder} cannot be written to")
 
 
 def partial_name(path: Path) -> Path:

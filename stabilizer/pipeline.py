@@ -234,7 +234,7 @@ def render(
         if lost and strict:
             raise refusal(info, lost)
     if writer.tracks_damaged:
-        lost = ", ".join([*filter(None, [lost]), "its other tracks are damaged"])
+        lost = ", ".join(filter(None, [lost, "its other tracks are damaged"]))
     if lost:
         LOG.warning("%s: %s; is it complete?", info.path, lost)
     return Rendered(len(came), lost, tuple(writer.left_out), tuple(writer.changed))
@@ -295,7 +295,7 @@ def stabilize(
 
 
 def frames(
-    video: AnyPath,
+    video: AnyPath | VideoInfo,
     plan: Plan,
     *,
     filters: Sequence[ImageFilter] = (),
@@ -307,15 +307,15 @@ def frames(
     `filters`, `backend` and `threads` as for `render`: the next frames are made meanwhile.
     """
     backend, threads = chosen_backend(backend), thread_count(threads)
-    info = probe(video)
-    first, last = plan.frame_times[[0, -1]]
+    info = video if isinstance(video, VideoInfo) else probe(video)
+    start, end = _range_of(plan, info)
 
     def pictured(frame: Frame) -> tuple[float, NDArray[np.uint8]]:
         out = replace(frame, planes=[np.empty_like(plane) for plane in frame.planes])
         warped = _rendered(frame, plan, info, out, filters, backend)
         return frame.t, to_rgb(warped, info.colour)
 
-    with VideoReader(info, start=first, end=np.nextafter(last, np.inf)) as reader:
+    with VideoReader(info, start=start, end=end) as reader:
         yield from overlapped(reader, pictured, threads=threads)
 
 

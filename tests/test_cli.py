@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -71,6 +72,16 @@ def test_a_dry_run_reports_and_writes_nothing(stem, tmp_path) -> None:
     assert done.returncode == 0
     assert "not written (dry run)" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such names")
+def test_names_with_a_colon_are_no_protocols(stem, tmp_path, monkeypatch) -> None:
+    video, *others = files(stem)
+    monkeypatch.chdir(tmp_path)
+    Path("12:30.mp4").write_bytes(Path(video).read_bytes())
+    done = run("stabilize", "12:30.mp4", *others, "-o", "12:30 steady.mp4", "--delay=-0.25")
+    assert done.returncode == 0, done.stderr
+    assert len(probe("12:30 steady.mp4").frame_pts) == 20
 
 
 def test_a_dry_run_refuses_an_encoder_that_would_not_do(stem, tmp_path) -> None:

@@ -490,6 +490,19 @@ def test_sound_with_holes_is_saved_without_the_pieces_that_are_none(
     assert n_packets(output) == n_packets(path) - n_unusable
 
 
+def test_damaged_sound_outside_a_cut_is_not_told(long_stem, tmp_path) -> None:
+    path, output = tmp_path / "clip.mkv", tmp_path / "a.mp4"
+    remuxed(Path(f"{long_stem}.mp4"), tmp_path / "whole.mkv", sound=True)
+    content = bytearray((tmp_path / "whole.mkv").read_bytes())
+    with av.open(tmp_path / "whole.mkv") as container:
+        packet = [p for p in container.demux(audio=0) if p.size][10]
+    content[packet.pos + 8 : packet.pos + packet.size] = b"\xff" * (packet.size - 8)
+    path.write_bytes(content)
+    call = ["stabilize", path, *files(long_stem)[1:], "--no-sync", "-o", output, "--overwrite"]
+    assert run(*call).returncode == 4
+    assert run(*call, "--start", "1").returncode == 0
+
+
 def test_sound_that_cannot_be_decoded_is_copied_and_told(long_stem, tmp_path, caplog) -> None:
     whole, path, output = Path(f"{long_stem}.mp4"), tmp_path / "clip.mp4", tmp_path / "a.mp4"
     content = bytearray(whole.read_bytes())

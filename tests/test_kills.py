@@ -83,6 +83,27 @@ program.program()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+def test_a_second_signal_does_not_disturb_the_cleaning_up_after_the_first() -> None:
+    code = """
+import os, signal
+import stabilizer.cli
+from stabilizer import __main__ as program
+
+def main():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("cleaned up")
+
+stabilizer.cli.main = main
+program.program()
+"""
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
+    assert (done.returncode, done.stdout) == (INTERRUPTED, b"cleaned up\n")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
 def test_an_interruption_that_becomes_another_error_is_told_as_one() -> None:
     code = """
 import os, signal

@@ -346,6 +346,8 @@ def test_a_plan_of_another_video_is_refused(clip, tmp_path) -> None:
     with pytest.raises(StabilizerError, match="the plan is for another video"):
         render(clip.video, replace(plan, virtual=late), tmp_path / "none.mp4")
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(StabilizerError, match="the plan is for another video"):
+        next(frames(clip.video, replace(plan, virtual=late)))
 
 
 def test_a_camera_of_another_resolution_is_scaled(clip) -> None:

@@ -185,17 +185,15 @@ class VideoInfo:
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
-        frame_pts = np.array(self.frame_pts, dtype=np.int64)
-        if frame_pts.ndim != 1 or not frame_pts.size or (np.diff(frame_pts) <= 0).any():
-            raise ValueError(f"frame_pts: expected increasing ticks (F,), got {frame_pts}")
-        set_field(self, "frame_pts", frame_pts)
-        set_field(self, "untimed", np.array(self.untimed, dtype=np.int64))
-        set_field(self, "faults", np.array(self.faults, dtype=np.int64))
-        for ticks in (self.frame_pts, self.untimed, self.faults):
+        for name in ("frame_pts", "untimed", "faults"):
+            ticks = np.array(getattr(self, name), dtype=np.int64)
             ticks.setflags(write=False)
-        set_field(self, "colour", MappingProxyType(dict(self.colour)))
-        set_field(self, "metadata", MappingProxyType(dict(self.metadata)))
-        set_field(self, "stream_metadata", MappingProxyType(dict(self.stream_metadata)))
+            set_field(self, name, ticks)
+        for name in ("colour", "metadata", "stream_metadata"):
+            set_field(self, name, MappingProxyType(dict(getattr(self, name))))
+        pts = self.frame_pts
+        if pts.ndim != 1 or not pts.size or (np.diff(pts) <= 0).any():
+            raise ValueError(f"frame_pts: expected increasing ticks (F,), got {pts}")
 
     @cached_property
     def frame_times(self) -> Floats:

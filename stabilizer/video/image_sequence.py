@@ -160,7 +160,8 @@ class ImageSequence:
 
     def named(self, ticks: NDArray[np.int64]) -> str:
         """Return the names of the images of some ticks, which count from 0; few of many."""
-        names = [self.files[k].name for k in ticks[:_NAMED].tolist()]
+        files = self.files
+        names = [files[k].name for k in ticks[:_NAMED].tolist()]
         return ", ".join(names) + _and_more(len(ticks) - len(names))
 
     def opened_image(self, name: str, *_: object) -> BinaryIO:

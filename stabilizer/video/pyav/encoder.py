@@ -14,6 +14,7 @@ from av.video.codeccontext import VideoCodecContext
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import Hdr10, VideoInfo
 from stabilizer.video.encoding import HARDWARE, IMAGES, Encoding
+from stabilizer.video.pyav.containers import CONTAINERS, Container
 from stabilizer.video.pyav.conversion import stored_colour
 from stabilizer.video.pyav.formats import nearest, traits
 from stabilizer.video.pyav.picture_facts import STEREO, chroma_place
@@ -33,17 +34,6 @@ _TELL_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Where encoders can say that chroma sits; where nothing is said, it is to the left."""
 _EVEN_SIZES = ("libx264", "libx265")
 """Encoders that want whole groups of the luma samples that share a chroma sample."""
-_HELD: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        ".mp4": ("h264", "hevc", "av1", "vp9"),
-        ".mov": ("h264", "hevc", "prores"),
-        ".webm": ("av1", "vp9"),
-        ".png": ("png",),
-        ".tif": ("tiff",),
-        ".tiff": ("tiff",),
-    }
-)
-"""Codecs that containers hold, by the name's end; Matroska holds all."""
 _OF_IMAGES = ("gray", "gray16be", "gray16le", "rgb24", "rgb48be", "rgb48le")
 """What images are stored as; few programs read the Y'CbCr that TIFF has too."""
 
@@ -65,8 +55,8 @@ def check_encoder(encoding: Encoding, info: VideoInfo, suffix: str = ".mp4") -> 
 def chosen_encoder(encoding: Encoding, info: VideoInfo, suffix: str) -> str:
     """Return the encoder's name; StabilizerError if the container cannot hold its codec."""
     name = encoding.encoder(suffix, info.pixel_format)
-    codec, held = found_encoder(name).canonical_name, _HELD.get(suffix.lower())
-    if held is not None and codec not in held:
+    codec, held = found_encoder(name).canonical_name, CONTAINERS[suffix.lower()].pictures
+    if held and codec not in held:
         raise StabilizerError(
             f"{suffix} cannot hold {codec} video, but {', '.join(held)}; write to .mkv or choose "
             "another codec"
@@ -102,20 +92,20 @@ def encoder_options(encoding: Encoding, name: str, info: VideoInfo) -> dict[str,
     return {**options, key: ":".join(words)} if words else options
 
 
-def untold(info: VideoInfo, name: str, stored: str, container: str) -> list[str]:
+def untold(info: VideoInfo, name: str, stored: str, container: Container) -> list[str]:
     """Return in words what neither encoder nor container tell of pictures in a stored format."""
     beside = tag("alpha_mode", info.stream_metadata) == "1"  # a stream of its own in VP8 and VP9
     alpha = beside or traits(info.stored_format or info.pixel_format).alpha
     lost = ["alpha channel"] if alpha else []
-    place, told = _place(info, stored), _TELL_PLACES.get(name, ("left",))
-    if container in ("matroska", "webm"):
-        told += _BY_MATROSKA
-    if place and place not in told:
+    place, places = _place(info, stored), _TELL_PLACES.get(name, ("left",))
+    if container.matroska:
+        places += _BY_MATROSKA
+    if place and place not in places:
         lost.append(f"chroma siting {place}")
     if info.hdr10 is not None and name not in _TELLING:
         lost.append("HDR metadata")
-    in_matroska = container in ("matroska", "webm") and tag("stereo_mode", info.stream_metadata)
-    return lost + [what for what in info.side_data if what != STEREO or not in_matroska]
+    tells_stereo = container.matroska and tag("stereo_mode", info.stream_metadata)
+    return lost + [what for what in info.side_data if what != STEREO or not tells_stereo]
 
 
 def _place(info: VideoInfo, stored: str) -> str:
@@ -170,36 +160,41 @@ def _fits(name: str, info: VideoInfo) -> bool:
     return traits(name).grey or not (info.width % x or info.height % y)
 
 
-def _sei_words(info: VideoInfo, *, display: str, light: str) -> list[str]:
-    """Return what SEI messages tell, by an encoder's names of a mastering display and of light."""
-    hdr = info.hdr10 or Hdr10()
-    words = [f"{display}={_display(hdr)}"] if _display(hdr) else []
+def _hdr_words(
+    info: VideoInfo,
+    *,
+    display: str,
+    light: str,
+    xy: Callable[[float], str],
+    luminance: Callable[[float], str],
+) -> list[str]:
+    """Return what is told of HDR by an encoder's names of a mastering display and of light.
+
+    `xy` and `luminance` write chromaticities and cd/m² as it wants them.
+    """
+    hdr, words = info.hdr10 or Hdr10(), []
+    if len(hdr.primaries_xy) == len("RGBW") and hdr.luminance is not None:
+        red, green, blue, white = (f"({xy(x)},{xy(y)})" for x, y in hdr.primaries_xy)
+        least, most = map(luminance, hdr.luminance)
+        words.append(f"{display}=G{green}B{blue}R{red}WP{white}L({most},{least})")
     if hdr.light_level is not None:
         words.append(f"{light}={hdr.light_level[0]},{hdr.light_level[1]}")
     return words
 
 
-def _display(hdr: Hdr10) -> str:
-    """Return a mastering display in the units of SEI messages: 0.00002 and 0.0001 cd/m²."""
-    if len(hdr.primaries_xy) < len("RGBW") or hdr.luminance is None:
-        return ""
-    red, green, blue, white = (
-        f"({round(x * 50_000)},{round(y * 50_000)})" for x, y in hdr.primaries_xy
-    )
-    least, most = (round(10_000 * level) for level in hdr.luminance)
-    return f"G{green}B{blue}R{red}WP{white}L({most},{least})"
+def _in(unit: float) -> Callable[[float], str]:
+    return lambda value: str(round(value / unit))
 
 
-def _av1_words(info: VideoInfo) -> list[str]:
-    hdr, words = info.hdr10 or Hdr10(), []
-    if len(hdr.primaries_xy) == len("RGBW") and hdr.luminance is not None:
-        red, green, blue, white = (f"({x:.5f},{y:.5f})" for x, y in hdr.primaries_xy)
-        least, most = hdr.luminance
-        words.append(f"mastering-display=G{green}B{blue}R{red}WP{white}L({most:.4f},{least:.4f})")
-    if hdr.light_level is not None:
-        words.append(f"content-light={hdr.light_level[0]},{hdr.light_level[1]}")
-    return words
-
+_sei_words = partial(_hdr_words, xy=_in(2e-5), luminance=_in(1e-4))
+"""As SEI messages count."""
+_av1_words = partial(
+    _hdr_words,
+    display="mastering-display",
+    light="content-light",
+    xy="{:.5f}".format,
+    luminance="{:.4f}".format,
+)
 
 _TELLING: Mapping[str, tuple[str, Callable[[VideoInfo], list[str]]]] = MappingProxyType(
     {

@@ -13,7 +13,7 @@ from av.container import InputContainer, OutputContainer
 from av.packet import PacketSideData
 from av.stream import Discard, Stream
 
-from stabilizer.video.image_sequence import IMAGE2
+from stabilizer.video.pyav.containers import Container
 from stabilizer.video.pyav.opus import told_duration
 from stabilizer.video.pyav.parts import codec_name, described, is_cover
 from stabilizer.video.pyav.pcm import PcmHoles
@@ -22,22 +22,10 @@ from stabilizer.video.pyav.sound import SoundEncoder
 from stabilizer.video.pyav.subtitles import SubtitleEncoder, is_text
 from stabilizer.video.pyav.tags import track_tags, true_tags
 
-_HOLD_DATA = ("mp4", "mov")
-_HOLDS_ATTACHMENTS = "matroska"
-"""What holds a cover as one."""
-_HOLDS_COVERS = "mp4"
 _IMAGES = {"mjpeg": ("jpeg", "jpg")}
 """How MIME and names of files call what FFmpeg has another word for."""
 _PCM = "pcm_"
-_BEGIN_AT_0 = ("matroska", "webm")
-"""What moves all tracks so that none begins before that."""
-_BY_TIMES = ("mp4", "mov")
-"""What says by times alone which samples of sound are not played."""
 _ROUNDED = Fraction(1, 1000)  # s, of Matroska's times
-_PLAYS_ON = "mov"
-"""What plays samples of PCM one after the other, whatever their times."""
-_NO_PCM = "mp4"
-"""What holds PCM only in a way that few players know."""
 _SKIPPED = "skip_samples"
 _SHORTENED = "opus"
 """A codec whose last packet MP4 shortens by its duration."""
@@ -53,8 +41,8 @@ AnyPacket = Any  # av.packet.Packet, which cannot be subscripted at run time
 class OtherTracks:
     """All but the pictures on their way from one container into another, read only when due."""
 
-    def __init__(self, source: InputContainer, output: OutputContainer) -> None:
-        self._source, self._output = source, output
+    def __init__(self, source: InputContainer, output: OutputContainer, kind: Container) -> None:
+        self._source, self._output, self._kind = source, output, kind
         self._copies: dict[int, Stream] = {}
         self._encoders: dict[int, SoundEncoder | SubtitleEncoder] = {}
         self._holes: dict[int, PcmHoles] = {}
@@ -75,7 +63,7 @@ class OtherTracks:
 
     def cut(self, origin: Fraction | None, end: float | None) -> None:
         """Leave out packets before `origin` and from `end` on, and move the origin to 0 (s)."""
-        self._packets = self._due(origin or Fraction(0), origin is not None, end)
+        self._packets = self._due(origin, end)
         self._next = next(self._packets, None)
 
     def copy(self, before: Fraction | float) -> None:
@@ -94,7 +82,7 @@ class OtherTracks:
         elif stream.type == "video" and is_cover(stream) and not self._holds_cover():
             self._attach_cover(stream)
         elif not self._tells_elsewhere(stream):
-            if self._output.format.name == IMAGE2:
+            if self._kind.is_images:
                 self.left_out.append(described(stream))
                 return
             if self._add_copy(stream):
@@ -108,24 +96,23 @@ class OtherTracks:
 
     def _encoder_of(self, stream: Stream) -> SoundEncoder | SubtitleEncoder | None:
         if isinstance(stream, AudioStream) and stream.codec_context is not None:
-            return SoundEncoder(stream, self._output)
-        return SubtitleEncoder(stream, self._output) if is_text(codec_name(stream)) else None
+            return SoundEncoder(stream, self._output, self._kind)
+        is_words = is_text(codec_name(stream))
+        return SubtitleEncoder(stream, self._output, self._kind) if is_words else None
 
     def _add_copy(self, stream: Stream) -> bool:
-        if stream.type == "data" and not (
-            self._output.format.name in _HOLD_DATA and stream.name is not None
-        ):
+        if stream.type == "data" and not (self._kind.iso and stream.name is not None):
             return False
         if stream.type == "video" and not is_cover(stream):
             return False
-        if not _holds(self._output.format.name, stream):
+        if not _holds(self._kind, stream):
             return False
         copy = self._output.add_stream_from_template(stream)
-        copy.metadata.update(track_tags(stream.metadata, self._output.format.name))
+        copy.metadata.update(track_tags(stream.metadata, self._kind))
         if stream.type != "data":
             copy.disposition = stream.disposition
         self._copies[stream.index] = copy
-        plays_on = self._output.format.name == _PLAYS_ON and codec_name(stream).startswith(_PCM)
+        plays_on = self._kind.pcm_plays_on and codec_name(stream).startswith(_PCM)
         if plays_on and isinstance(stream, AudioStream):
             self._holes[stream.index] = PcmHoles(stream)
         return True
@@ -144,20 +131,20 @@ class OtherTracks:
 
     def _attach(self, stream: Any) -> None:
         name = stream.metadata.get("filename") or stream.name or "attachment"
-        if self._output.format.name == _HOLDS_ATTACHMENTS:
+        if self._kind.attachments:
             self._add_attachment(stream, name, stream.mimetype or "", stream.data)
         else:
             self.left_out.append(f"attachment {name}")
 
     def _holds_cover(self) -> bool:
         tags_by_key = "use_metadata_tags" in self._output.container_options.get("movflags", "")
-        return self._output.format.name == _HOLDS_COVERS and not tags_by_key  # in their place
+        return self._kind.covers and not tags_by_key  # in their place
 
     def _attach_cover(self, stream: Stream) -> None:
         with opened(self._source.name) as source:  # its packet comes once
             packets = source.demux(source.streams[stream.index])
             picture = next((p for p in packets if p.size), None)
-        if picture is None or self._output.format.name != _HOLDS_ATTACHMENTS:
+        if picture is None or not self._kind.attachments:
             self.left_out.append(described(stream))
             return
         codec = codec_name(stream)
@@ -170,31 +157,32 @@ class OtherTracks:
         attached.metadata.update(true_tags(stream.metadata) | dict(attached.metadata))
 
     def _due(
-        self, origin: Fraction, cut: bool, end: float | None
+        self, start: Fraction | None, end: float | None
     ) -> Iterator[tuple[Fraction, AnyPacket]]:
         """Yield times in the output and packets for it, in the source's order."""
+        origin = start or Fraction(0)
         running = {*self._copies, *self._encoders}
         try:
             for packet in self._source.demux() if running else ():
+                if not running:
+                    break
                 if packet.stream_index not in running or not packet.size:
                     continue
-                if is_cover(packet.stream):  # which has no time
+                if is_cover(packet.stream):  # which has no time, and one packet
+                    running.remove(packet.stream_index)
                     packet.stream = self._copies[packet.stream_index]
                     packet.pts = packet.dts = 0
                     yield Fraction(0), packet
                     continue
                 if packet.dts is None:
                     continue
-                self.damaged |= packet.is_corrupt
                 if packet.stream.type == "subtitle":
-                    _trim(packet, origin if cut else None, end)
+                    _trim(packet, start, end)
                 t = packet.dts * packet.time_base
                 if end is not None and t >= end:
                     running.remove(packet.stream_index)
-                    if not running:
-                        break
-                elif t >= origin if cut else not self._is_hidden(packet):
-                    self.damaged |= self._is_broken_copy(packet)
+                elif self._is_kept(packet, t, start):
+                    self.damaged = self.damaged or self._is_broken(packet)
                     yield from self._moved(packet, origin)
         except av.FFmpegError:
             self.damaged = True
@@ -209,7 +197,7 @@ class OtherTracks:
             yield from encoder.encoded(packet, origin)
             return
         self._tell_duration(packet)
-        if self._output.format.name in _BY_TIMES:
+        if self._kind.iso:
             _tell_padding(packet)
         else:
             _keep_padding(packet)
@@ -222,10 +210,13 @@ class OtherTracks:
             part.dts = (part.dts or 0) - shift
             yield part.dts * part.time_base, part
 
+    def _is_kept(self, packet: AnyPacket, t: Fraction, start: Fraction | None) -> bool:
+        return not self._is_hidden(packet) if start is None else t >= start
+
     def _is_hidden(self, packet: AnyPacket) -> bool:
         """Tell if a packet begins before the presentation, in a container that would show it."""
         copied = packet.stream_index in self._copies
-        if not copied or self._output.format.name not in _BEGIN_AT_0:
+        if not copied or not self._kind.matroska:
             return False
         if packet.dts * packet.time_base > -_padding(packet.stream) - _ROUNDED:
             return False
@@ -236,15 +227,18 @@ class OtherTracks:
             self.changed.append(f"{described(packet.stream)} {how} {max(0.0, end):.3f} s on")
         return True
 
-    def _is_broken_copy(self, packet: AnyPacket) -> bool:
-        """Tell if sound to be copied cannot be decoded, though some before it could."""
+    def _is_broken(self, packet: AnyPacket) -> bool:
+        """Tell if a packet is damaged, or sound that cannot be decoded, though some before could.
+
+        What is encoded anew tells of that itself.
+        """
         index, stream = packet.stream_index, packet.stream
-        if index not in self._copies or not isinstance(stream, AudioStream):
-            return False
-        if self.damaged or not stream.codec_context:  # nobody needs to know again
-            return False
+        is_copied_sound = index in self._copies and isinstance(stream, AudioStream)
+        if packet.is_corrupt or not is_copied_sound or not stream.codec_context:
+            return bool(packet.is_corrupt)
         try:
-            self._has_sounded |= {index} if packet.decode() else set()
+            if packet.decode():
+                self._has_sounded.add(index)
         except av.FFmpegError:
             return index in self._has_sounded
         return False
@@ -257,12 +251,12 @@ class OtherTracks:
         self._last_dts[packet.stream_index] = packet.dts
 
 
-def _holds(container: str, stream: Stream) -> bool:
+def _holds(container: Container, stream: Stream) -> bool:
     """Tell if a container takes a stream: some say so only when their head is written."""
     codec = codec_name(stream)
-    if codec == _TOLD_LENGTH or (container == _NO_PCM and codec.startswith(_PCM)):
+    if codec == _TOLD_LENGTH or (codec.startswith(_PCM) and not container.pcm):
         return False
-    trial = av.open(io.BytesIO(), "w", container)
+    trial = av.open(io.BytesIO(), "w", container.muxer)
     try:
         trial.add_stream_from_template(stream)
         trial.start_encoding()

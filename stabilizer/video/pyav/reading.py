@@ -281,16 +281,15 @@ def opened(path: AnyPath) -> InputContainer:
     Raises StabilizerError if it is missing or no audio or video.
     """
     how: dict[str, Any] = {"options": dict(_LIMITS)}
-    if isinstance(path, ImageSequence):
-        name, options = path.for_ffmpeg
-        how = {"options": {**_LIMITS, **options}, "format": IMAGE2}
-        if path.empty:
-            how["io_open"] = path.opened_image
-    else:
-        name = os.fspath(path)
     with errors_about(path, "is not a video that FFmpeg can read"):
-        if not isinstance(path, ImageSequence):
-            open_regular(name).close()  # which FFmpeg opens by itself
+        if isinstance(path, ImageSequence):
+            name, options = path.for_ffmpeg
+            how = {"options": {**_LIMITS, **options}, "format": IMAGE2}
+            if path.empty:
+                how["io_open"] = path.opened_image
+        else:
+            open_regular(path).close()  # of a pipe, FFmpeg would wait for the end
+            name = os.path.abspath(path)  # relative, what is before a colon were a protocol
         container: InputContainer = av.open(name, "r", **how, **LENIENT_TAGS)
         return container
 

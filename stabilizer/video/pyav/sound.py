@@ -15,10 +15,10 @@ from av.container import OutputContainer
 from av.filter import Graph
 
 from gyro_data.checks import Floats
+from stabilizer.video.pyav.containers import Container
 from stabilizer.video.pyav.tags import track_tags
 
-_CODECS = {"webm": "libopus"}
-_USUAL_CODEC = "aac"
+_AAC = "aac"
 _RATES = (96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 8_000)
 """Hz that AAC knows."""
 _MOST_CHANNELS = 8  # of Opus, and of the layouts that AAC's decoders know
@@ -33,10 +33,10 @@ AnyPacket = Any  # av.packet.Packet, which cannot be subscripted at run time
 class SoundEncoder:
     """Sound that is decoded and encoded anew, with silence where some is missing."""
 
-    def __init__(self, source: AudioStream, output: OutputContainer) -> None:
-        codec = _CODECS.get(output.format.name, _USUAL_CODEC)
+    def __init__(self, source: AudioStream, output: OutputContainer, kind: Container) -> None:
+        codec = kind.sound
         told, own = source.codec_context.sample_rate, source.codec_context.layout
-        rate = told if codec == _USUAL_CODEC and told in _RATES else 48_000
+        rate = told if codec == _AAC and told in _RATES else 48_000
         layout = _layout(codec, own.name, own.nb_channels)
         channels = av.AudioLayout(layout).nb_channels
         self.what = codec if channels == own.nb_channels else f"{codec} {layout}"
@@ -44,7 +44,7 @@ class SoundEncoder:
         self.damaged = False
         """Whether some of it could not be decoded."""
         self._stream: Any = output.add_stream(codec, rate=rate, layout=layout)
-        self._stream.metadata.update(track_tags(source.metadata, output.format.name))
+        self._stream.metadata.update(track_tags(source.metadata, kind))
         self._stream.disposition = source.disposition
         self._form = f"sample_rates={rate}:sample_fmts={_sample_format(codec)}"
         self._form += f":channel_layouts={layout}"

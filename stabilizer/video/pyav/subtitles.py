@@ -9,9 +9,9 @@ from av.container import OutputContainer
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
 
+from stabilizer.video.pyav.containers import Container
 from stabilizer.video.pyav.tags import track_tags
 
-_WRITTEN = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _TEXTS = ("subrip", "ass", "webvtt", "mov_text", "text")
 """Codecs of subtitles that are words, not pictures."""
 
@@ -21,8 +21,8 @@ AnyPacket = Any  # av.packet.Packet, which cannot be subscripted at run time
 class SubtitleEncoder:
     """Text that is read and written anew; its style may become plainer."""
 
-    def __init__(self, source: Stream, output: OutputContainer) -> None:
-        self.what = _WRITTEN[output.format.name]
+    def __init__(self, source: Stream, output: OutputContainer, kind: Container) -> None:
+        self.what = kind.text
         """What it is encoded as."""
         self.damaged = False
         """Whether some of it could not be decoded."""
@@ -33,7 +33,7 @@ class SubtitleEncoder:
         assert isinstance(stream, SubtitleStream)
         self._stream, self._encoder = stream, stream.codec_context
         self._encoder.subtitle_header = self._decoder.subtitle_header
-        self._stream.metadata.update(track_tags(source.metadata, output.format.name))
+        self._stream.metadata.update(track_tags(source.metadata, kind))
         self._stream.disposition = source.disposition
 
     def encoded(

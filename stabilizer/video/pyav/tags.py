@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from stabilizer.video.pyav.containers import Container
+
 _UNTRUE = (
     *("major_brand", "minor_version", "compatible_brands", "encoder", "timecode", "vendor_id"),
     *("alpha_mode", "duration", "bps", "number_of_", "_statistics_"),
@@ -9,9 +11,6 @@ _UNTRUE = (
 """How names begin of what a muxer says itself, of what was counted in the file before, and of what
 pictures have lost."""
 
-_NAMED_BY_HANDLER = ("mp4", "mov")
-"""What few programs read a track's title from, unless its handler's name says it."""
-_QUICKTIME = "mov"
 _QUICKTIME_LANGUAGES = {
     **{"bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq"},
     **{"fas": "per", "fre": "fra", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac"},
@@ -26,12 +25,12 @@ def true_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if not key.lower().startswith(_UNTRUE)}
 
 
-def track_tags(tags: Mapping[str, str], container: str) -> dict[str, str]:
-    """Return the true tags of a track as a kind of container, by FFmpeg's name, takes them."""
+def track_tags(tags: Mapping[str, str], container: Container) -> dict[str, str]:
+    """Return the true tags of a track as a container takes them."""
     kept = true_tags(tags)
-    if container in _NAMED_BY_HANDLER and "title" in kept and tag("handler_name", kept) is None:
+    if container.iso and "title" in kept and tag("handler_name", kept) is None:
         kept["handler_name"] = kept["title"]
-    if container == _QUICKTIME and "language" in kept:
+    if container.old_languages and "language" in kept:
         kept["language"] = _QUICKTIME_LANGUAGES.get(kept["language"], kept["language"])
     return kept
 

@@ -26,7 +26,8 @@ from stabilizer.new_files import (
 )
 from stabilizer.video.base import PIXEL_FORMATS, Frame, VideoInfo, seconds
 from stabilizer.video.encoding import Encoding
-from stabilizer.video.image_sequence import IMAGE2, ImagePattern, ImageSequence
+from stabilizer.video.image_sequence import ImagePattern, ImageSequence
+from stabilizer.video.pyav.containers import CONTAINERS
 from stabilizer.video.pyav.conversion import Converter, conversion_text
 from stabilizer.video.pyav.encoder import (
     chosen_encoder,
@@ -47,10 +48,6 @@ from stabilizer.video.pyav.reading import (
 )
 from stabilizer.video.pyav.tags import tag, track_tags, true_tags
 
-_MUXERS = {
-    **{".mp4": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"},
-    **{".png": IMAGE2, ".tif": IMAGE2, ".tiff": IMAGE2},
-}
 _TIMECODE = "timecode"
 _TELL_PIXEL_SHAPE = ("h264", "hevc")
 """Codecs that say it themselves: PyAV does not let it be told to Matroska."""
@@ -62,8 +59,9 @@ def check_output(path: AnyPath, *, inputs: Iterable[AnyPath] = (), overwrite: bo
     Images are written to a folder that is new, is empty, or with `overwrite` holds only images of
     the same pattern.
     """
-    if _MUXERS.get(Path(path).suffix.lower()) != IMAGE2:
-        check_new_file(path, suffixes=_MUXERS, inputs=inputs, overwrite=overwrite)
+    container = CONTAINERS.get(Path(path).suffix.lower())
+    if container is None or not container.is_images:
+        check_new_file(path, suffixes=CONTAINERS, inputs=inputs, overwrite=overwrite)
         return
     pattern = ImagePattern.parse(path)
 
@@ -112,10 +110,7 @@ class VideoWriter:
         """What of the input the output does not hold, in words."""
         self.changed: list[str] = []
         """What it holds otherwise than the input, in words."""
-
-    @property
-    def _muxer(self) -> str:
-        return _MUXERS[self.path.suffix.lower()]
+        self._tracks: OtherTracks | None = None
 
     @property
     def tracks_damaged(self) -> bool:
@@ -124,7 +119,8 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         self._check()
-        self._target = self.path.parent.resolve() if self._muxer == IMAGE2 else self.path
+        self._kind = CONTAINERS[self.path.suffix.lower()]
+        self._target = self.path.parent.resolve() if self._kind.is_images else self.path
         self._partial = partial_name(self._target)
         # the pictures behind the frames of `new_frame`, for as long as somebody keeps these
         self._fresh: WeakKeyDictionary[Frame, VideoFrame] = WeakKeyDictionary()
@@ -136,10 +132,9 @@ class VideoWriter:
             self._container = self._open()
             cleanup.callback(self._discard)
             self._stream = self._add_video()
-            self._tracks = None
             if self.tracks_from is not None:
                 source = cleanup.enter_context(opened(self.tracks_from))
-                self._tracks = OtherTracks(source, self._container)
+                self._tracks = OtherTracks(source, self._container, self._kind)
                 self.left_out += self._tracks.left_out
             self._cleanup = cleanup.pop_all()
         return self
@@ -189,15 +184,15 @@ class VideoWriter:
         check_output(self.path, inputs=inputs, overwrite=self.overwrite)
 
     def _open(self) -> OutputContainer:
-        muxer = self._muxer
+        kind = self._kind
         tags = true_tags(self.info.metadata)
-        options = _mp4_options(self.info.time_base, tags) if muxer in ("mp4", "mov") else {}
-        name = str(self._partial)
-        if muxer == IMAGE2:
+        options = _mp4_options(self.info.time_base, tags) if kind.iso else {}
+        name = str(self._partial.absolute())  # relative, what is before a colon were a protocol
+        if kind.is_images:
             self._partial.mkdir()
             name = ImagePattern.parse(self.path).for_ffmpeg(self._partial)
         container: OutputContainer = av.open(
-            name, "w", muxer, container_options=options, **LENIENT_TAGS
+            name, "w", kind.muxer, container_options=options, **LENIENT_TAGS
         )
         container.metadata.update(tags)
         return container
@@ -216,10 +211,10 @@ class VideoWriter:
         assert isinstance(stream, VideoStream)
         if info.display_matrix:
             stream.set_display_matrix(info.display_matrix)
-        stream.metadata.update(track_tags(info.stream_metadata, self._muxer))
+        stream.metadata.update(track_tags(info.stream_metadata, self._kind))
         stream.disposition = Disposition(info.roles)
         context = stream.codec_context
-        if context.codec.canonical_name == "hevc" and self._muxer in ("mp4", "mov"):
+        if context.codec.canonical_name == "hevc" and self._kind.iso:
             context.codec_tag = "hvc1"  # what players of Apple want
         open_encoder(context, self.encoding, info)
         stored = context.pix_fmt or info.pixel_format
@@ -228,12 +223,12 @@ class VideoWriter:
         self._converted = Converter(info, self._format, stored, name)
         if conversion_text(info, stored):
             self.changed.append(conversion_text(info, stored))
-        if self._muxer == IMAGE2:
+        if self._kind.is_images:
             self.left_out += images_leave_out(info, self.path.suffix)
         silent = context.codec.canonical_name not in _TELL_PIXEL_SHAPE
-        if info.sample_aspect_ratio != 1 and silent and self._muxer in ("matroska", "webm"):
+        if info.sample_aspect_ratio != 1 and silent and self._kind.matroska:
             self.left_out.append(f"pixels' shape {info.sample_aspect_ratio}")
-        self.left_out += untold(info, name, stored, self._muxer)
+        self.left_out += untold(info, name, stored, self._kind)
         return stream
 
     def _copied(self, frame: Frame) -> VideoFrame:
@@ -249,8 +244,10 @@ class VideoWriter:
         """Write the head of the file; return what is to be subtracted from all ticks."""
         cut = None if self.start is None else first_pts * self.info.time_base
         shift = 0 if cut is None else first_pts
-        if self._muxer == IMAGE2:
-            shift = self._shift_to_numbers(shift)
+        if self._kind.is_images:
+            if isinstance(self.info.path, ImageSequence):  # whose numbers are kept
+                self._container.container_options["frame_pts"] = "1"
+                shift = -self.info.path.numbers[0]
         else:
             self._set_timecode(first_pts)
             self._container.set_chapters(chapters_between(self.info.chapters, cut, self.end))
@@ -258,14 +255,6 @@ class VideoWriter:
         if self._tracks is not None:
             self._tracks.cut(cut, self.end)
         return shift
-
-    def _shift_to_numbers(self, shift: int) -> int:
-        """Return what makes ticks the numbers of images, if they come of images that have some."""
-        source = self.info.path
-        if not isinstance(source, ImageSequence):
-            return shift
-        self._container.container_options["frame_pts"] = "1"
-        return -source.numbers[0]
 
     def _set_timecode(self, first_pts: int) -> None:
         """Tell the timecode of the first frame, from which players and editors count on."""
@@ -302,7 +291,7 @@ class VideoWriter:
             )
         told = Told.all_of(self._container)
         self._container.close()
-        if self._muxer == IMAGE2:
+        if self._kind.is_images:
             self._check()  # a folder may have got other files meanwhile
         else:
             self._compare_parts(told)
