@@ -1,7 +1,6 @@
 """`stabilizer stabilize`: a shaky video and its gyro log, or a plan, in; a steady video out."""
 
 import ctypes
-import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -98,10 +97,6 @@ def stabilize(
     threads = thread_count(pictures.threads)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(source)
-    if info.repeated:
-        logging.getLogger(__name__).warning(
-            "%s: %d frames have the time of another one, and are left out", source, info.repeated
-        )
     if request.strict and plan_file is None:
         refuse_known_damage(info, request.start, request.end)
     check_encoder(encoding, info, output.suffix)
@@ -112,7 +107,7 @@ def stabilize(
         made = _plan(info, log, plan_file, request)
     from stabilizer.pipeline import check_undamaged, render
 
-    done, rendered = "not written (dry run)", None
+    rendered = None
     if dry_run:
         if request.strict:
             check_undamaged(info, made.plan)
@@ -131,20 +126,16 @@ def stabilize(
                 strict=request.strict,
                 progress=progress,
             )
-        spent = time.perf_counter() - began
-        done = f"written in {spent:.1f} s ({rendered.frames / spent:.1f} frames/s)"
+    spent = time.perf_counter() - began
     with _output_is_complete(None if dry_run else output):
         written = write_plan_files(made.plan, files)
         if report.summary is not None:
-            seconds = time.perf_counter() - began
-            save_summary(report.summary, info, made, rendered, output, seconds)
+            save_summary(report.summary, info, made, rendered, output, spent)
             written.append(report.summary)
     limit = zoom_limit(request) if plan_file is None else None
     n_frames = None if rendered is None else rendered.frames
     told = summary(made.plan, limit, made.synchronized, written=n_frames, lacking=info.missing)
-    tell(f"{output}: {done}, {told}")
-    for line in _kept_otherwise(rendered):
-        tell(f"{output}: {line}")
+    _tell(output, rendered, spent, told)
     for path in written:
         tell(f"{path}: written")
     if rendered is not None and rendered.lost:
@@ -192,15 +183,20 @@ def _encoding(pictures: PictureOptions) -> "Encoding":
     )
 
 
-def _kept_otherwise(rendered: "Rendered | None") -> list[str]:
+def _tell(output: Path, rendered: "Rendered | None", spent: float, told: str) -> None:
+    """Say what was written, None for nothing, in how many s, and what not."""
     if rendered is None:
-        return []
-    lines = [f"kept otherwise: {', '.join(rendered.changed)}"] if rendered.changed else []
-    return lines + ([f"left out: {', '.join(rendered.left_out)}"] if rendered.left_out else [])
+        tell(f"{output}: not written (dry run), {told}")
+        return
+    speed = f"{spent:.1f} s ({rendered.frames / spent:.1f} frames/s)"
+    tell(f"{output}: written in {speed}, {told}")
+    for how, what in (("kept otherwise", rendered.changed), ("left out", rendered.left_out)):
+        if what:
+            tell(f"{output}: {how}: {', '.join(what)}")
 
 
 def _plan(info: "VideoInfo", log: Path | None, file: Path | None, request: Request) -> MadePlan:
-    """Return the plan of the file, or that of the log; both are refused."""
+    """Return the plan of the file, or one made by the log. Raises StabilizerError for both."""
     from stabilizer.log_file import find_log
 
     if file is None:

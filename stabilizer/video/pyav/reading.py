@@ -101,6 +101,10 @@ def probe(path: AnyPath) -> VideoInfo:
             found = alone._replace(faults=found.faults, damage=damage)
         first = found.first
         pixel_format = _accepted(first, source)
+        if found.repeated:
+            LOG.warning(
+                "%s: %d frames have the time of another one, and are left out", path, found.repeated
+            )
         if stream.codec_context.field_order > _PROGRESSIVE:
             LOG.warning("%s: %s", path, _SAYS_INTERLACED)
         stored = first.format.name
