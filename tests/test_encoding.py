@@ -128,6 +128,29 @@ def test_hevc_keeps_pictures_times_and_range(pixel_format, tmp_path: Path) -> No
             assert np.sqrt(np.mean(error**2)) < 0.01 * peak
 
 
+@pytest.mark.parametrize(
+    ("codec", "pixel_format"),
+    [
+        *((codec, form) for codec in ("h264", "h265") for form in ("yuv420p", "yuv444p10le")),
+        ("vp9", "yuv420p"),  # PyAV's has no other depth
+    ],
+)
+def test_the_best_quality_loses_nothing(tmp_path: Path, codec: str, pixel_format: str) -> None:
+    info, path = info_of(pixel_format), tmp_path / "clip.mkv"
+    rng, written = np.random.default_rng(0), []
+    with VideoWriter(path, info, encoding=Encoding(codec, 0.0, "ultrafast")) as writer:
+        for pts in info.frame_pts:
+            frame = writer.new_frame(int(pts))
+            for plane in frame.planes:
+                plane[...] = rng.integers(0, 2**frame.pixel_format.bits, plane.shape)
+            written.append([plane.copy() for plane in frame.planes])
+            writer.write(frame)
+    with VideoReader(path) as reader:
+        for frame, expected in zip(reader, written, strict=True):
+            for plane, same in zip(frame.planes, expected, strict=True):
+                np.testing.assert_array_equal(plane, same)
+
+
 @pytest.mark.skipif(shutil.which("ffprobe") is None, reason="needs ffprobe")
 def test_hevc_in_mp4_has_the_tag_that_apple_reads(tmp_path: Path) -> None:
     clip = made_clip(tmp_path / "clip")

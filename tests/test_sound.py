@@ -227,6 +227,54 @@ def test_samples_that_opus_does_not_play_are_still_not_played(tmp_path: Path, su
 FROM_0 = ("-af", "aresample=first_pts=0")
 
 
+def bursts(path: Path) -> NDArray[np.float64]:
+    """Return when (s) sound begins after pauses."""
+    loud = np.abs(played(path) / 32768) > 0.3
+    heard = np.convolve(loud, np.ones(480), "full")[: len(loud)] > 0  # now or 10 ms before
+    return np.flatnonzero(heard[1:] & ~heard[:-1]) / 48_000
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.0, None), (0.52, None), (0.24, 1.4), (0.96, 1.48)])
+@pytest.mark.parametrize("codec", ["adpcm_ms", "adpcm_ima_wav"])
+def test_sound_encoded_anew_is_cut_to_the_sample(tmp_path, codec, start, end) -> None:
+    """Whatever the time base of the source: AVI counts blocks of ADPCM, of 46 ms."""
+    source, target = tmp_path / "in.avi", tmp_path / "out.mov"
+    tone = "sin(2000*t)*gt(mod(t,0.5),0.1)*lt(mod(t,0.5),0.3)"  # from 0.1 to 0.3, from 0.6 to …
+    pictures = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25:d=2")
+    sound = ("-f", "lavfi", "-i", f"aevalsrc='{tone}':s=48000:d=2")
+    ffmpeg(*pictures, *sound, "-c:v", "mjpeg", "-c:a", codec, source)
+    info = probe(source)
+    with (
+        VideoReader(info, start=start, end=end) as reader,
+        VideoWriter(target, info, tracks_from=source, start=start or None, end=end) as writer,
+    ):
+        for frame in reader:
+            writer.write(frame)
+    assert writer.changed == [f"audio {codec} as aac"]
+    whole, begins = (bursts(path) for path in (source, target))
+    last = (end or 2.0) - start
+    expected = whole[(whole > start + 0.02) & (whole < start + last - 0.02)] - start
+    np.testing.assert_allclose(begins[begins > 0.02], expected, atol=1.5e-3)
+    assert len(played(target)) / 48_000 == pytest.approx(last, abs=0.06)  # and what fills a packet
+
+
+@pytest.mark.parametrize("duration", [0.7, 1.3, 1.6])
+def test_the_last_packet_of_ogg_is_kept(tmp_path: Path, duration: float) -> None:
+    """Whose duration tells how much of it is played, and so does what is beside it."""
+    source, target = tmp_path / "in.ogv", tmp_path / "out.mp4"
+    sine = ("-f", "lavfi", "-i", f"sine=sample_rate=44100:d={duration}")
+    ffmpeg(*PICTURES, *sine, "-c:v", "libtheora", "-c:a", "libvorbis", source)
+    copied(source, target)
+    told = [
+        ffprobe(path, "-select_streams", "a", "-show_packets")["packets"]
+        for path in (source, target)
+    ]
+    shown = [[p for p in packets if int(p["pts"]) >= 0] for packets in told]
+    assert len(shown[0]) == len(shown[1])
+    end = [(int(p[-1]["pts"]) + int(p[-1]["duration"])) / 44_100 for p in shown]
+    assert end[0] == end[1] == pytest.approx(duration, abs=1e-4)
+
+
 def loudest(path: Path, *options: str) -> float:
     """Return when (s) the sound is loudest if all samples are played one after the other."""
     return int(np.abs(played(path, *options)).argmax()) / 48_000

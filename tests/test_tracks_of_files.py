@@ -281,6 +281,20 @@ def side_data(path: Path) -> set[str]:
     return {entry["side_data_type"] for entry in entries}
 
 
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [("libtheora", ".ogv"), ("h263", ".3gp"), ("mpeg1video", ".mpg"), ("mjpeg", ".avi")],
+)
+def test_chroma_that_a_codec_always_puts_amid_luma_stays_there(tmp_path, codec, suffix) -> None:
+    source, target = tmp_path / f"in{suffix}", tmp_path / "out.mkv"
+    look = "-f lavfi -i testsrc2=s=352x288:r=25:d=0.1 -pix_fmt yuv420p -strict -2 -c:v"
+    ffmpeg(*look.split(), codec, source)
+    copied(source, target)
+    for path in (source, target):
+        frames = ffprobe(path, "-show_frames", "-select_streams", "v")["frames"]
+        assert {frame["chroma_location"] for frame in frames} == {"center"}
+
+
 @pytest.mark.parametrize("place", ["left", "center", "topleft", "top", "bottomleft"])
 @pytest.mark.parametrize(
     ("codec", "suffix"),

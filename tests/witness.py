@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 
-def ffmpeg(*arguments: Any) -> str:
-    """Run ffmpeg and return what it wrote to stdout."""
+def ffmpeg(*arguments: Any, check: bool = True) -> str:
+    """Run ffmpeg and return what it wrote to stdout; it must not fail if `check`."""
     command = ["ffmpeg", "-v", "error", "-y", *map(str, arguments)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, check=check, capture_output=True, text=True).stdout
 
 
 def ffprobe(path: Path, *arguments: str) -> Any:

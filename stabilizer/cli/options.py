@@ -373,7 +373,7 @@ class PictureOptions:
     crf: Annotated[
         int | None,
         typer.Option(
-            help="Quality, 0 (x264: lossless) to 51, default 18; hardware has its own scale.",
+            help="Quality, 0 (h264, h265, vp9: lossless) to 51, default 18; hardware has its own.",
             rich_help_panel=_IN_OUTPUT,
         ),
     ] = None

@@ -20,11 +20,13 @@ Options = dict[str, str]
 
 
 def _x264(crf: float, preset: str) -> Options:
-    return {"crf": f"{crf:g}", "preset": preset}
+    quality = {"crf": f"{crf:g}"} if crf else {"qp": "0"}  # lossless for more than 8 bits too
+    return {**quality, "preset": preset}
 
 
 def _x265(crf: float, preset: str) -> Options:
-    return {**_x264(crf, preset), "x265-params": "log-level=error"}
+    lossless = "" if crf else ":lossless=1"
+    return {"crf": f"{crf:g}", "preset": preset, "x265-params": f"log-level=error{lossless}"}
 
 
 def _svtav1(crf: float, preset: str) -> Options:
@@ -35,7 +37,8 @@ def _svtav1(crf: float, preset: str) -> Options:
 def _vp9(crf: float, preset: str) -> Options:
     speed = (8, 7, 6, 5, 4, 3, 2, 1, 0, 0)[PRESETS.index(preset)]
     hurry = "realtime" if speed > 5 else "good"
-    return {"crf": str(_of_63(crf)), "b": "0", "cpu-used": str(speed), "deadline": hurry}
+    options = {"crf": str(_of_63(crf)), "b": "0", "cpu-used": str(speed), "deadline": hurry}
+    return options if crf else {**options, "lossless": "1"}
 
 
 def _of_63(crf: float) -> int:
@@ -120,7 +123,7 @@ IMAGES = frozenset({"png", "tiff"})
 """Those that make a file of each picture."""
 _ONE_SPEED = frozenset(name for name, options in ENCODERS.items() if options is _for_editing)
 _ONE_QUALITY = IMAGES | _ONE_SPEED
-_QUALITY_OPTIONS = ("crf", "cq", "rc", "flags", "global_quality", "qp_i", "qp_p")
+_QUALITY_OPTIONS = ("crf", "lossless", "cq", "rc", "flags", "global_quality", "qp_i", "qp_p")
 _LEAST_RATE, _MOST_RATE = 1e4, 1e10  # bit/s
 
 HARDWARE = frozenset(
@@ -137,7 +140,8 @@ class Encoding:
     """One of `ENCODERS` or `ALIASES`; None: what suits the output's name and the pictures. What the
     machine and the build of FFmpeg have of them, they tell later."""
     crf: float | None = None
-    """Quality in x264's words, 0 (x264: lossless) to 51; hardware has its own scale; None: 18."""
+    """Quality in x264's words, 0 (H.264, H.265, VP9: lossless) to 51; hardware has its own scale;
+    None: 18."""
     preset: str | None = None
     """Speed against size; None: veryfast."""
     bitrate: float | None = None

@@ -1,4 +1,4 @@
-"""The ends of files that do not say how long they are: MPEG transport streams, Ogg."""
+"""The ends of files that do not say how long they are: MPEG transport streams, Ogg, GIF."""
 
 import os
 
@@ -38,3 +38,10 @@ def has_all_pages(path: str) -> bool:
             begun |= {stream} if kind & _FIRST_OF_STREAM else set()
             ended |= {stream} if kind & _LAST_OF_STREAM else set()
         return file.tell() == os.path.getsize(path) and begun == ended
+
+
+def has_trailer(path: str) -> bool:
+    """Tell if a GIF file ends as one, but for empty bytes (GIF89a, 27)."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.path.getsize(path) - _TAIL))
+        return file.read().rstrip(b"\0").endswith(b";")

@@ -25,8 +25,11 @@ from stabilizer.video.pyav.tags import track_tags, true_tags
 _IMAGES = {"mjpeg": ("jpeg", "jpg")}
 """How MIME and names of files call what FFmpeg has another word for."""
 _PCM = "pcm_"
+_HEARD_BEFORE = 1  # s that sound is decoded before it is to begin, as its codec may want
 _ROUNDED = Fraction(1, 1000)  # s, of Matroska's times
 _SKIPPED = "skip_samples"
+_TELLS_BY_DURATION = "ogg"
+"""What shortens the last packet of a track too."""
 _SHORTENED = "opus"
 """A codec whose last packet MP4 shortens by its duration."""
 _SKIP_SAMPLES = 11
@@ -63,6 +66,9 @@ class OtherTracks:
 
     def cut(self, origin: Fraction | None, end: float | None) -> None:
         """Leave out packets before `origin` and from `end` on, and move the origin to 0 (s)."""
+        for encoder in self._encoders.values():
+            if isinstance(encoder, SoundEncoder) and end is not None:
+                encoder.length = Fraction(end) - (origin or 0)
         self._packets = self._due(origin, end)
         self._next = next(self._packets, None)
 
@@ -96,6 +102,8 @@ class OtherTracks:
 
     def _encoder_of(self, stream: Stream) -> SoundEncoder | SubtitleEncoder | None:
         if isinstance(stream, AudioStream) and stream.codec_context is not None:
+            if not stream.codec_context.layout.nb_channels:  # no sound of it was found
+                return None
             return SoundEncoder(stream, self._output, self._kind)
         is_words = is_text(codec_name(stream))
         return SubtitleEncoder(stream, self._output, self._kind) if is_words else None
@@ -198,7 +206,7 @@ class OtherTracks:
             return
         self._tell_duration(packet)
         if self._kind.iso:
-            _tell_padding(packet)
+            _tell_padding(packet, by_duration=self._source.format.name == _TELLS_BY_DURATION)
         else:
             _keep_padding(packet)
         index = packet.stream_index
@@ -211,7 +219,10 @@ class OtherTracks:
             yield part.dts * part.time_base, part
 
     def _is_kept(self, packet: AnyPacket, t: Fraction, start: Fraction | None) -> bool:
-        return not self._is_hidden(packet) if start is None else t >= start
+        if start is None:
+            return not self._is_hidden(packet)
+        is_sound = isinstance(self._encoders.get(packet.stream_index), SoundEncoder)
+        return t >= start - (_HEARD_BEFORE if is_sound else 0)
 
     def _is_hidden(self, packet: AnyPacket) -> bool:
         """Tell if a packet begins before the presentation, in a container that would show it."""
@@ -273,8 +284,11 @@ def _padding(stream: Stream) -> Fraction:
     return Fraction(stream.codec_context.delay, stream.codec_context.sample_rate or 1)
 
 
-def _tell_padding(packet: AnyPacket) -> None:
-    """Have the times of a packet say which of its samples are not played, as told beside it."""
+def _tell_padding(packet: AnyPacket, *, by_duration: bool) -> None:
+    """Have the times of a packet say which of its samples are not played, as told beside it.
+
+    At its end its duration may say so already.
+    """
     if not packet.has_sidedata(_SKIPPED):
         return
     at_begin, at_end = struct.unpack_from("<II", bytes(packet.get_sidedata(_SKIPPED)))
@@ -284,7 +298,8 @@ def _tell_padding(packet: AnyPacket) -> None:
     if abs(begin + at_begin) < samples:  # but for rounding, it begins before 0 by what is skipped
         begin = -at_begin
     packet.pts = packet.dts = begin
-    packet.duration = max(0, round(packet.duration * samples) - at_end)
+    duration = round(packet.duration * samples)
+    packet.duration = duration if by_duration else max(0, duration - at_end)
     packet.time_base = Fraction(1, rate)
 
 

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from stabilizer.video.base import PIXEL_FORMATS, Hdr10, PixelFormat
 from stabilizer.video.pyav.formats import graph_source, native_format
+from stabilizer.video.pyav.parts import codec_name
 from stabilizer.video.pyav.planes import plane_views
 
 _PLACES: Mapping[tuple[float, float], str] = MappingProxyType(
@@ -30,6 +31,8 @@ _PLACES: Mapping[tuple[float, float], str] = MappingProxyType(
 )
 """Where chroma sample (0, 0) sits in luma px where both axes are halved, and FFmpeg's names."""
 
+_CENTRED = ("mpeg1video", "h263", "theora", "mjpeg")
+"""Codecs in all of whose pictures chroma sits in the middle of four samples of luma."""
 _CHROMA_SITING_HORZ = b"\x55\xb7\x81"  # of one byte, in Matroska
 STEREO = "3D layout"
 
@@ -92,6 +95,8 @@ def siting_is_told(stream: VideoStream) -> bool:
 
     PyAV does not tell, but writes it into a head of Matroska.
     """
+    if codec_name(stream) in _CENTRED:
+        return True
     head = BytesIO()
     with suppress(ValueError, av.FFmpegError), av.open(head, "w", "matroska") as trial:
         trial.add_stream_from_template(stream)

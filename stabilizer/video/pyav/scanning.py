@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import MOST_PIXELS, Ticks, missing_between, seconds
 from stabilizer.video.image_sequence import IMAGE2
-from stabilizer.video.pyav.file_ends import ends_within_packet, has_all_pages
+from stabilizer.video.pyav.file_ends import ends_within_packet, has_all_pages, has_trailer
 from stabilizer.video.pyav.frame_order import in_order
 
 MOST_PIXELS_TEXT = f"{math.isqrt(MOST_PIXELS)}x{math.isqrt(MOST_PIXELS)} pixels"
@@ -30,8 +30,9 @@ _LONGEST_LAST_FRAME = 0.25  # s
 _TRANSPORT_STREAM = "mpegts"
 """What holds frames that come evenly: cameras write no pauses into it."""
 _AVI = "avi"
-"""What says only when frames are decoded; of those shown in another order, FFmpeg guesses."""
-_OGG = "ogg"
+_ONLY_DECODING_TIMES = (_AVI, "asf")
+"""What says when packets are due; of frames shown in another order, FFmpeg guesses when."""
+_OGG, _GIF = "ogg", "gif"
 _CORRUPT = "Packet corrupt"
 """How FFmpeg begins what it warns of where a packet is marked as damaged."""
 
@@ -107,7 +108,7 @@ def _looked_through(container: InputContainer, stream: VideoStream) -> _Seen:
             else:
                 if packet.dts is not None:
                     now = round(packet.dts * packet.time_base / time_base_of(stream))
-                if failed:
+                if failed or packet.is_corrupt:
                     faults.append(now)
                 if packet.stream is stream:
                     n_packets += 1
@@ -164,6 +165,8 @@ def _damage(
         return "it is cut off"
     if kind == _OGG and not has_all_pages(path):
         return "it is not whole"
+    if kind == _GIF and not has_trailer(path):
+        return "it is cut off"
     return ""
 
 
@@ -184,9 +187,10 @@ def time_base_of(stream: Stream) -> Fraction:
 def times_by_order(container: InputContainer, stream: VideoStream) -> bool:
     """Tell if the k-th frame that is shown has the k-th time: no packet tells that of its own.
 
-    In AVI, packets are numbered as they come; as many frames are shown one after the other.
+    In AVI, packets are numbered as they come; as many frames are shown one after the other. ASF has
+    times, of which it does not say of what.
     """
-    return container.format.name == _AVI and stream.codec_context.has_b_frames
+    return container.format.name in _ONLY_DECODING_TIMES and stream.codec_context.has_b_frames
 
 
 def no_times(path: str) -> str:

@@ -48,7 +48,9 @@ class SoundEncoder:
         self._stream.disposition = source.disposition
         self._form = f"sample_rates={rate}:sample_fmts={_sample_format(codec)}"
         self._form += f":channel_layouts={layout}"
-        self._end = math.inf  # s, of what came
+        self.length: Fraction | None = None
+        """s at which sound ends in the output, where it begins at 0; None: with the source's."""
+        self._end: Fraction | float = math.inf  # s, of what came
         self._graph: Graph | None = None
         self._graph_takes: tuple[Any, ...] = ()
 
@@ -71,14 +73,16 @@ class SoundEncoder:
             yield from self._packets(None)
 
     def _placed(self, frame: Any, origin: Fraction) -> bool:
-        """Move a frame to its time in the output; tell if that can be."""
+        """Move a frame to its time in the output, to the sample; tell if that can be."""
         if frame.pts is None:
             return True
-        frame.pts -= round(origin / frame.time_base)
-        if frame.time > self._end + LONGEST_HOLE:
+        begin = frame.pts * frame.time_base - origin
+        if begin > self._end + LONGEST_HOLE:
             self.damaged = True
             return False
-        self._end = frame.time + frame.samples / frame.sample_rate
+        self._end = begin + Fraction(frame.samples, frame.sample_rate)
+        frame.time_base = Fraction(1, frame.sample_rate)
+        frame.pts = round(begin * frame.sample_rate)
         return True
 
     def _converted(self, frame: Any) -> Iterator[Any]:
@@ -87,12 +91,31 @@ class SoundEncoder:
             takes = (frame.format.name, frame.layout.name, frame.sample_rate, frame.time_base)
             if takes != self._graph_takes:
                 yield from self._converted(None)
-                self._graph, self._graph_takes = _converter(frame, self._form), takes
+                self._graph, self._graph_takes = self._converter(frame), takes
         if self._graph is not None:
             self._graph.push(frame)
             with suppress(av.EOFError, av.BlockingIOError):  # at the end; until there is more
                 while True:
                     yield self._graph.pull()
+
+    def _converter(self, frame: Any) -> Graph:
+        """Return a graph of filters that takes sound as of a frame, and cuts it at both ends."""
+        graph, layout = Graph(), frame.layout
+        end = "" if self.length is None else f":end={float(self.length)!r}"
+        steps = [
+            graph.add(
+                "abuffer",
+                f"sample_rate={frame.sample_rate}:sample_fmt={frame.format.name}"
+                f":channel_layout={_told(layout.name, layout.nb_channels)}"
+                f":time_base={frame.time_base}",
+            ),
+            graph.add("aresample", f"async=1:min_hard_comp={SMALLEST_HOLE}"),
+            graph.add("atrim", f"start=0{end}"),
+            graph.add("aformat", self._form),
+            graph.add("abuffersink"),
+        ]
+        graph.link_nodes(*steps).configure()
+        return graph
 
     def _packets(self, frame: Any) -> Iterator[tuple[Fraction, AnyPacket]]:
         for made in self._stream.encode(frame):
@@ -109,23 +132,6 @@ def write_aac(path: str | PathLike[str], samples: Floats, sample_rate: int) -> N
             frame.sample_rate, frame.pts = sample_rate, start
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-
-
-def _converter(frame: Any, form: str) -> Graph:
-    """Return a graph of filters that takes sound as of a frame."""
-    graph, layout = Graph(), frame.layout
-    steps = [
-        graph.add(
-            "abuffer",
-            f"sample_rate={frame.sample_rate}:sample_fmt={frame.format.name}"
-            f":channel_layout={_told(layout.name, layout.nb_channels)}:time_base={frame.time_base}",
-        ),
-        graph.add("aresample", f"async=1:min_hard_comp={SMALLEST_HOLE}"),
-        graph.add("aformat", form),
-        graph.add("abuffersink"),
-    ]
-    graph.link_nodes(*steps).configure()
-    return graph
 
 
 def _layout(codec: str, own: str, channels: int) -> str:
