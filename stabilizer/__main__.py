@@ -1,6 +1,7 @@
 """The program as a process of its own: `stabilizer`, or `python -m stabilizer`."""
 
 import gc
+import os
 
 from stabilizer.interruption import end_interrupted, heed_signals, was_interrupted
 
@@ -13,6 +14,8 @@ def program() -> None:
     """Run the command line until it ends or a signal ends it."""
     heed_signals()
     gc.set_threshold(_GARBAGE)
+    # matrices here are small: more threads of numpy's and scipy's would only cost their start
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         from stabilizer.cli import main  # long enough to be interrupted
 

@@ -191,8 +191,8 @@ def render(
         filters: applied to each warped frame, see `stabilizer.filters`.
         encoding: codec, quality and speed.
         backend: what warps, see `stabilizer.remap.chosen_backend`.
-        threads: so many frames are warped and filtered at a time, while others are decoded and
-            encoded; None: one for two processors.
+        threads: so many frames are decoded, and as many warped and filtered at a time, while others
+            are encoded; None: one for two processors.
         strict: refuse a damaged video, instead of saving what can be decoded; before any work
             where the damage is known by then, see `check_undamaged`.
 
@@ -220,7 +220,7 @@ def render(
         return _rendered(frame, plan, info, writer.new_frame(frame.pts), filters, backend)
 
     with (
-        VideoReader(info, start=start, end=end) as reader,
+        VideoReader(info, start=start, end=end, threads=threads) as reader,
         writer,
         closing(overlapped(reader, rendered, threads=threads)) as steady,
     ):
@@ -315,7 +315,7 @@ def frames(
         warped = _rendered(frame, plan, info, out, filters, backend)
         return frame.t, to_rgb(warped, info.colour)
 
-    with VideoReader(info, start=start, end=end) as reader:
+    with VideoReader(info, start=start, end=end, threads=threads) as reader:
         yield from overlapped(reader, pictured, threads=threads)
 
 

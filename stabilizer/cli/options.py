@@ -357,8 +357,8 @@ class PictureOptions:
     threads: Annotated[
         int | None,
         typer.Option(
-            help="Frames that are warped and filtered at a time; default: one for two processors, "
-            "which leaves decoder and encoder their share.",
+            help="Frames that are decoded, and as many warped and filtered, at a time; default: "
+            "one for two processors, which leaves the encoder its share.",
             rich_help_panel=_IN_OUTPUT,
         ),
     ] = None

@@ -17,13 +17,18 @@ def chroma_grid(
     if sx == sy == 1:
         return grid
     shift_x, shift_y = offset_xy[0] - (sx - 1) / 2, offset_xy[1] - (sy - 1) / 2
-    luma_xy = grid.src_xy
+    chroma_xy = grid.src_xy.copy()
     for axis, shift, step in ((1, shift_x, step_x), (0, shift_y, step_y)):
         if shift:
-            luma_xy = luma_xy + np.gradient(grid.src_xy, step / shift, axis=axis)
-    chroma_xy = (luma_xy - offset_xy) / subsampling_xy
+            nodes, moved = grid.src_xy.swapaxes(0, axis), chroma_xy.swapaxes(0, axis)
+            moved[1:-1] += (nodes[2:] - nodes[:-2]) * np.float32(shift / (2 * step))
+            moved[0] += (nodes[1] - nodes[0]) * np.float32(shift / step)
+            moved[-1] += (nodes[-1] - nodes[-2]) * np.float32(shift / step)
+    for axis, (offset, subsampling) in enumerate(zip(offset_xy, subsampling_xy, strict=True)):
+        chroma_xy[..., axis] -= offset
+        chroma_xy[..., axis] /= subsampling
     return WarpGrid(
-        chroma_xy.astype(np.float32),
+        chroma_xy,
         width=-(-grid.width // sx),
         height=-(-grid.height // sy),
         step_xy=(step_x // sx, step_y // sy),

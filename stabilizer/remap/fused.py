@@ -142,10 +142,11 @@ def _group_count(layout: Layout, grid: WarpGrid) -> int:
 
 def _nodes(grid: WarpGrid) -> NDArray[np.float32]:
     """Return the nodes (2, Gh, Gw), limited to what 32-bit coordinates hold; NaN becomes 0."""
-    nodes = np.empty((2, *grid.src_xy.shape[:2]), np.float32)
-    np.clip(np.moveaxis(grid.src_xy, -1, 0), -_FARTHEST, _FARTHEST, out=nodes)
-    nodes[np.isnan(nodes)] = 0.0
-    return nodes
+    nodes = np.ascontiguousarray(grid.src_xy.transpose(2, 0, 1))
+    if nodes.min() >= -_FARTHEST and nodes.max() <= _FARTHEST:  # as good as always
+        return nodes
+    np.nan_to_num(nodes, copy=False)
+    return nodes.clip(-_FARTHEST, _FARTHEST)
 
 
 @cache

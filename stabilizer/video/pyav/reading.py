@@ -155,6 +155,7 @@ def _empty_images(source: AnyPath) -> Ticks:
 class VideoReader:
     """The frames of the first video stream with start <= t < end (s), in order of presentation.
 
+    They are decoded by so many `threads`, 0 for one for each processor; each holds some frames.
     A context manager, to be iterated once; a file that was not probed before is. Planes are
     read-only views of the decoder's buffer, valid for as long as they are kept. All frames are of
     `VideoInfo.frame_pts`; those that cannot be decoded are left out.
@@ -162,9 +163,14 @@ class VideoReader:
     """
 
     def __init__(
-        self, video: AnyPath | VideoInfo, *, start: float | None = None, end: float | None = None
+        self,
+        video: AnyPath | VideoInfo,
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        threads: int = 0,
     ) -> None:
-        self._video = video
+        self._video, self._threads = video, threads
         self._source = video.path if isinstance(video, VideoInfo) else video
         self.path = os.fspath(self._source)
         self.start = -math.inf if start is None else start
@@ -181,6 +187,7 @@ class VideoReader:
         self._by_order = times_by_order(self._container, self._stream)
         sound = not info.damage and not info.faults.size
         self._stream.thread_type = ThreadType.AUTO if sound else _LOSES_LEAST
+        self._stream.codec_context.thread_count = self._threads
         self._time_base = time_base_of(self._stream)
         return self
 
