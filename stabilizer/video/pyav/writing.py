@@ -282,6 +282,7 @@ class VideoWriter:
         if self._shift is None:
             raise StabilizerError(f"{self.path}: no frame was written; check start and end")
         self._mux(self._stream.encode(None))
+        self._spare.clear()  # to read the head of what was written takes memory too
         if self._tracks is not None:
             self._tracks.copy(math.inf)
             self.changed += self._tracks.changed
