@@ -1,6 +1,8 @@
-"""The ends of files that do not say how long they are: MPEG transport streams, Ogg, GIF."""
+"""The ends of files that do not say how long they are: are they there?"""
 
 import os
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 _SYNC = 0x47
 _SIZE = 188  # bytes of a packet
@@ -10,7 +12,12 @@ _PAGE_HEAD = 27  # bytes, of Ogg; then come as many lengths as the last of these
 _FIRST_OF_STREAM, _LAST_OF_STREAM = 2, 4
 
 
-def ends_within_packet(path: str) -> bool:
+def lacks_end(path: str, container: str) -> bool:
+    """Tell if a file lacks what ends those of its container (FFmpeg's name), if something does."""
+    return container in _LACKING and _LACKING[container](path)
+
+
+def _ends_within_packet(path: str) -> bool:
     """Tell if a transport stream ends inside a packet."""
     with open(path, "rb") as file:
         file.seek(max(0, os.path.getsize(path) - _TAIL))
@@ -25,23 +32,28 @@ def ends_within_packet(path: str) -> bool:
     return 0 < rest < _SIZE and tail[-rest] == _SYNC
 
 
-def has_all_pages(path: str) -> bool:
-    """Tell if an Ogg file is whole pages, up to the last of each stream (RFC 3533, 6)."""
+def _lacks_page(path: str) -> bool:
+    """Tell if an Ogg file is not whole pages, up to the last of each stream (RFC 3533, 6)."""
     begun, ended = set(), set()
     with open(path, "rb") as file:
         while head := file.read(_PAGE_HEAD):
             lengths = file.read(head[-1])
             file.seek(sum(lengths), os.SEEK_CUR)
             if not head.startswith(b"OggS") or len(head) < _PAGE_HEAD:
-                return False
+                return True
             kind, stream = head[5], head[14:18]
             begun |= {stream} if kind & _FIRST_OF_STREAM else set()
             ended |= {stream} if kind & _LAST_OF_STREAM else set()
-        return file.tell() == os.path.getsize(path) and begun == ended
+        return file.tell() != os.path.getsize(path) or begun != ended
 
 
-def has_trailer(path: str) -> bool:
-    """Tell if a GIF file ends as one, but for empty bytes (GIF89a, 27)."""
+def _lacks_trailer(path: str) -> bool:
+    """Tell if a GIF file does not end as one, but for empty bytes (GIF89a, 27)."""
     with open(path, "rb") as file:
         file.seek(max(0, os.path.getsize(path) - _TAIL))
-        return file.read().rstrip(b"\0").endswith(b";")
+        return not file.read().rstrip(b"\0").endswith(b";")
+
+
+_LACKING: Mapping[str, Callable[[str], bool]] = MappingProxyType(
+    {"mpegts": _ends_within_packet, "ogg": _lacks_page, "gif": _lacks_trailer}
+)

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from stabilizer.errors import StabilizerError
 from stabilizer.video.base import MOST_PIXELS, Ticks, missing_between, seconds
 from stabilizer.video.image_sequence import IMAGE2
-from stabilizer.video.pyav.file_ends import ends_within_packet, has_all_pages, has_trailer
+from stabilizer.video.pyav.file_ends import lacks_end
 from stabilizer.video.pyav.frame_order import in_order
 
 MOST_PIXELS_TEXT = f"{math.isqrt(MOST_PIXELS)}x{math.isqrt(MOST_PIXELS)} pixels"
@@ -32,7 +32,6 @@ _TRANSPORT_STREAM = "mpegts"
 _AVI = "avi"
 _ONLY_DECODING_TIMES = (_AVI, "asf")
 """What says when packets are due; of frames shown in another order, FFmpeg guesses when."""
-_OGG, _GIF = "ogg", "gif"
 _CORRUPT = "Packet corrupt"
 """How FFmpeg begins what it warns of where a packet is marked as damaged."""
 
@@ -160,14 +159,7 @@ def _damage(
     last = max(_LONGEST_LAST_FRAME, 2 * float(np.diff(t).max(initial=0.0)))
     if t[-1] + last < _stated_end(container, stream):
         return "it ends before it says"
-    kind = container.format.name
-    if kind == _TRANSPORT_STREAM and ends_within_packet(path):
-        return "it is cut off"
-    if kind == _OGG and not has_all_pages(path):
-        return "it is not whole"
-    if kind == _GIF and not has_trailer(path):
-        return "it is cut off"
-    return ""
+    return "it is cut off" if lacks_end(path, container.format.name) else ""
 
 
 def packets_of(container: InputContainer, *streams: Stream) -> "Iterator[Packet[Any] | None]":
