@@ -180,8 +180,7 @@ def video_files() -> dict[str, bytes]:
             info = VideoInfo(
                 *("", 64, 48, "yuv420p", "h264", Fraction(1, 90_000), pts), metadata=tags
             )
-            encoding = Encoding(codec, preset=None if codec in ONE_SPEED else "ultrafast")
-            with VideoWriter(path, info, encoding=encoding, tracks_from=sound) as writer:
+            with VideoWriter(path, info, encoding=Encoding(codec), tracks_from=sound) as writer:
                 for ticks in pts.tolist():
                     frame = writer.new_frame(ticks)
                     for k, plane in enumerate(frame.planes):
@@ -191,7 +190,6 @@ def video_files() -> dict[str, bytes]:
     return found
 
 
-ONE_SPEED = ("ffv1", "prores")
 VIDEO_CODECS = {
     "h264.mp4": "h264",
     "h264.mov": "h264",

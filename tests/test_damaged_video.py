@@ -188,11 +188,11 @@ def test_a_stream_of_which_most_frames_have_no_time_is_refused(tmp_path: Path) -
 # Files that say of no frame when it is shown
 
 
-def made_avi(path: Path, *encoder: str) -> list[bytes]:
-    """Have ffmpeg write frames of which each is brighter than the one before; return those."""
+def brightening(path: Path, *encoder: str) -> list[int]:
+    """Have ffmpeg write frames, each brighter than the one before; return how bright they are."""
     look = "-f lavfi -i color=gray:s=64x48:r=30:d=2,geq=lum=3*N+30:cb=128:cr=128"
     ffmpeg(*look.split(), *encoder, path)
-    return [bytes([3 * k + 30]) for k in range(60)]
+    return [3 * k + 30 for k in range(60)]
 
 
 @pytest.mark.parametrize(
@@ -208,14 +208,14 @@ def made_avi(path: Path, *encoder: str) -> list[bytes]:
 def test_frames_are_shown_in_their_order_one_per_packet(tmp_path, suffix, encoder) -> None:
     """FFmpeg guesses times for them, which are wrong."""
     path = tmp_path / f"clip{suffix}"
-    made = made_avi(path, *encoder.split())
+    made = brightening(path, *encoder.split())
     info = probe(path)
     pts, planes = read(path)
     assert (info.damage, len(info.faults), len(info.untimed)) == ("", 0, 0)
     assert pts == info.frame_pts.tolist()
     assert len(pts) >= len(made) - 2  # as many as the encoder wrote
     brightness = [int(np.median(plane)) for plane in planes]
-    np.testing.assert_allclose(brightness, [frame[0] for frame in made[: len(pts)]], atol=1.4)
+    np.testing.assert_allclose(brightness, made[: len(pts)], atol=1.4)
     t = np.array(pts) * float(info.time_base)
     assert t[-1] - t[0] == pytest.approx(59 / 30, abs=0.002)
     part = np.array(pts)[(t >= 1.0) & (t < 1.5)]
@@ -224,7 +224,7 @@ def test_frames_are_shown_in_their_order_one_per_packet(tmp_path, suffix, encode
 
 def test_avi_that_is_cut_off_is_known_to_be(tmp_path: Path) -> None:
     path = tmp_path / "clip.avi"
-    made_avi(path, "-c:v", "mjpeg")
+    brightening(path, "-c:v", "mjpeg")
     assert not probe(path).damage
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert probe(path).damage == "it ends before it says"

@@ -55,13 +55,22 @@ def test_only_leftovers_of_dead_processes_are_removed(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == sorted([running, *others])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
-def test_an_interruption_that_is_dropped_comes_again_but_never_amid_cleaning_up() -> None:
-    code = """
-import os, signal, sys, time
+def run_with_main(main: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the program with another `main`, given as source, in the place of the command line."""
+    code = f"""
+import os, signal, time
 import stabilizer.cli
 from stabilizer import __main__ as program
+{main}
+stabilizer.cli.main = main
+program.program()
+"""
+    return subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
 
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+def test_an_interruption_that_is_dropped_comes_again_but_never_amid_cleaning_up() -> None:
+    done = run_with_main("""
 def main():
     try:
         os.kill(os.getpid(), signal.SIGTERM)
@@ -73,43 +82,27 @@ def main():
     finally:
         time.sleep(1.5)
         print("cleaned up")
-
-stabilizer.cli.main = main
-program.program()
-"""
-    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
+""")
     assert done.stdout.split(b"\n")[:2] == [b"dropped", b"cleaned up"]
     assert b"interrupted" in done.stderr and done.returncode == INTERRUPTED
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
 def test_a_second_signal_does_not_disturb_the_cleaning_up_after_the_first() -> None:
-    code = """
-import os, signal
-import stabilizer.cli
-from stabilizer import __main__ as program
-
+    done = run_with_main("""
 def main():
     try:
         os.kill(os.getpid(), signal.SIGINT)
     finally:
         os.kill(os.getpid(), signal.SIGTERM)
         print("cleaned up")
-
-stabilizer.cli.main = main
-program.program()
-"""
-    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
+""")
     assert (done.returncode, done.stdout) == (INTERRUPTED, b"cleaned up\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
 def test_an_interruption_that_becomes_another_error_is_told_as_one() -> None:
-    code = """
-import os, signal
-import stabilizer.cli
-from stabilizer import __main__ as program
-
+    done = run_with_main("""
 class Field:
     def __set_name__(self, owner, name):
         os.kill(os.getpid(), signal.SIGINT)
@@ -117,11 +110,7 @@ class Field:
 def main():
     class Owner:
         field = Field()
-
-stabilizer.cli.main = main
-program.program()
-"""
-    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True)
+""")
     assert done.returncode == INTERRUPTED
     assert (
         done.stderr

@@ -773,6 +773,9 @@ def test_display_matrix_is_kept(tmp_path: Path, degrees: int, hflip: bool, vflip
     info = transcode(source, target)
     before, after = (ffprobe(p, "-show_streams")["streams"][0] for p in (source, target))
     assert before.get("side_data_list") == after.get("side_data_list")
+    assert probe(target).display_matrix == info.display_matrix
+    as_it_is = (degrees, hflip, vflip) in ((0, False, False), (180, True, True))
+    assert (info.display_matrix == ()) == as_it_is
     assert info.mirrored == (hflip != vflip)
     if not info.mirrored:
         with av.open(source) as container:

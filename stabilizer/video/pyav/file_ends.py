@@ -19,9 +19,7 @@ def lacks_end(path: str, container: str) -> bool:
 
 def _ends_within_packet(path: str) -> bool:
     """Tell if a transport stream ends inside a packet."""
-    with open(path, "rb") as file:
-        file.seek(max(0, os.path.getsize(path) - _TAIL))
-        tail = file.read()
+    tail = _tail(path)
 
     def synchronized(places: tuple[int, int]) -> float:
         begins = tail[places[0] :: places[1]]
@@ -49,9 +47,13 @@ def _lacks_page(path: str) -> bool:
 
 def _lacks_trailer(path: str) -> bool:
     """Tell if a GIF file does not end as one, but for empty bytes (GIF89a, 27)."""
+    return not _tail(path).rstrip(b"\0").endswith(b";")
+
+
+def _tail(path: str) -> bytes:
     with open(path, "rb") as file:
         file.seek(max(0, os.path.getsize(path) - _TAIL))
-        return not file.read().rstrip(b"\0").endswith(b";")
+        return file.read()
 
 
 _LACKING: Mapping[str, Callable[[str], bool]] = MappingProxyType(

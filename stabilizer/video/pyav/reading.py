@@ -93,7 +93,6 @@ def probe(path: AnyPath) -> VideoInfo:
     source, path = path, os.fspath(path)
     with opened(source) as container:
         stream = _video_stream(container, path)
-        stream.codec_context.thread_count = 1
         found = scan(container, stream, path)
         if found.damage:  # where other tracks end, pictures may go on
             alone = _scanned_alone(source)
@@ -140,9 +139,7 @@ def _scanned_alone(source: AnyPath) -> Scan:
     """Return what a pass over the packets of the first video stream alone tells."""
     path = os.fspath(source)
     with opened(source) as container:
-        stream = _only_video_stream(container, path)
-        stream.codec_context.thread_count = 1
-        return scan(container, stream, path)
+        return scan(container, _only_video_stream(container, path), path)
 
 
 def _empty_images(source: AnyPath) -> Ticks:

@@ -99,6 +99,7 @@ def _looked_through(container: InputContainer, stream: VideoStream) -> _Seen:
     faults: list[int] = []
     n_packets, now, cut_off = 0, stream.start_time or 0, False
     by_order = times_by_order(container, stream)
+    stream.codec_context.thread_count = 1  # as `_errors_of` wants
     with _errors_of(container) as has_failed:
         for packet in packets_of(container):
             failed = has_failed()
