@@ -22,7 +22,13 @@ from stabilizer.video.base import Frame, Plane
 
 Planes = Literal["luma", "all"]
 LARGEST_KERNEL = 63
-"""Rows, and columns, that a kernel file may have."""
+"""Rows, and columns, that a kernel may have."""
+LARGEST_BLUR = 255
+"""Samples along each axis that a blur may reach over: a frame of 4K takes half a second then."""
+LARGEST_SIGMA = 30.0
+"""Samples; a bell is cut off at 4 sigma on either side."""
+LARGEST_WEIGHT = 1e6
+"""Of a sample in a sum."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -69,7 +75,7 @@ class GaussianBlur(ImageFilter):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("sigma", self.sigma, above=0.0, maximum=1000.0)
+        number("sigma", self.sigma, above=0.0, maximum=LARGEST_SIGMA)
 
     def on_plane(self, plane: Plane) -> Plane:
         kernel = gaussian(self.sigma)
@@ -91,8 +97,10 @@ class BoxBlur(ImageFilter):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.size, int) or self.size < 1 or self.size % 2 == 0:
-            raise ValueError(f"size: expected an odd whole number >= 1, got {self.size}")
+        if self.size not in range(1, LARGEST_BLUR + 1, 2) or not isinstance(self.size, int):
+            raise ValueError(
+                f"size: expected an odd whole number from 1 to {LARGEST_BLUR}, got {self.size}"
+            )
 
     def on_plane(self, plane: Plane) -> Plane:
         kernel = box(self.size)
@@ -114,7 +122,7 @@ class Sharpen(ImageFilter):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("amount", self.amount, minimum=0.0)
+        number("amount", self.amount, minimum=0.0, maximum=LARGEST_WEIGHT)
 
     def on_plane(self, plane: Plane) -> Plane:
         return convolve(plane, sharpen(self.amount))
@@ -135,7 +143,15 @@ class KernelFilter(ImageFilter):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "kernel", read_only("kernel", self.kernel, ("kh", "kw")))
+        kernel = read_only("kernel", self.kernel, ("kh", "kw"))
+        if max(kernel.shape) > LARGEST_KERNEL:
+            raise ValueError(
+                f"kernel: expected at most {LARGEST_KERNEL} × {LARGEST_KERNEL} numbers, got "
+                f"{kernel.shape[0]} × {kernel.shape[1]}"
+            )
+        for weight in kernel.flat:
+            _weight("kernel", weight)
+        object.__setattr__(self, "kernel", kernel)
 
     def on_plane(self, plane: Plane) -> Plane:
         return convolve(plane, self.kernel)
@@ -188,7 +204,8 @@ def filtered_into(frame: Frame, filters: Iterable[ImageFilter]) -> Frame:
 def read_kernel(path: str | Path) -> Floats:
     """Read a matrix (kh, kw) of numbers, one row per line, apart by blanks or commas.
 
-    What follows a # is a comment. Raises StabilizerError if it is no matrix or larger than 63 × 63.
+    What follows a # is a comment. Raises StabilizerError if it is no matrix, larger than 63 × 63,
+    or has numbers beyond a million.
     """
     try:
         lines = read_text(path).splitlines()
@@ -222,9 +239,13 @@ def _words(line: str) -> list[str]:
 
 def _number(path: str | Path, line_number: int, word: str) -> float:
     try:
-        return number("element", float(word))
+        return _weight("element", float(word))
     except ValueError as error:
         raise StabilizerError(
-            f"{path}, line {line_number}: expected a finite number, got {word!r}; "
-            "set numbers apart by blanks or commas, and comments by #"
+            f"{path}, line {line_number}: expected a number within ±{LARGEST_WEIGHT:g}, got "
+            f"{word!r}; set numbers apart by blanks or commas, and comments by #"
         ) from error
+
+
+def _weight(name: str, value: float) -> float:
+    return number(name, value, minimum=-LARGEST_WEIGHT, maximum=LARGEST_WEIGHT)

@@ -199,12 +199,15 @@ def render(
     Returns what was written and what was not. Raises ValueError or StabilizerError, `output`
     untouched.
     """
-    backend, threads = chosen_backend(backend), thread_count(threads)
+    threads, backend = thread_count(threads), chosen_backend(backend)
     info = video if isinstance(video, VideoInfo) else probe(video)
     start, end = _range_of(plan, info)
     if strict:
         check_undamaged(info, plan)
-    LOG.info("%s: %s interpolation, %d frames at a time", info.path, plan.interpolation, threads)
+    LOG.info(
+        "%s: %s interpolation by %s; frames warped at a time: %d",
+        *(info.path, plan.interpolation, backend, threads),
+    )
     writer = VideoWriter(
         output,
         info,
@@ -273,7 +276,7 @@ def stabilize(
     info = video if isinstance(video, VideoInfo) else probe(video)
     inputs = [info.path] if isinstance(log, GyroLog) or log is None else [info.path, log]
     check_output(output, inputs=inputs, overwrite=overwrite)
-    backend, threads = chosen_backend(backend), thread_count(threads)
+    threads, backend = thread_count(threads), chosen_backend(backend)
     check_encoder(encoding, info, Path(output).suffix)
     interpolation = choices.setdefault("interpolation", "cubic")
     check_interpolation(interpolation)
@@ -306,7 +309,7 @@ def frames(
 
     `filters`, `backend` and `threads` as for `render`: the next frames are made meanwhile.
     """
-    backend, threads = chosen_backend(backend), thread_count(threads)
+    threads, backend = thread_count(threads), chosen_backend(backend)
     info = video if isinstance(video, VideoInfo) else probe(video)
     start, end = _range_of(plan, info)
 

@@ -1,6 +1,7 @@
 """Every image filter through one contract and against scipy; specs and kernel files."""
 
 import dataclasses
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -167,12 +168,15 @@ def test_specs_carry_values_planes_and_awkward_paths(tmp_path: Path, monkeypatch
         ("kernel:", "nothing after the name"),
         ("gaussian:all", "could not convert"),
         ("gaussian:1:2", "could not convert"),
-        ("gaussian:-1", "sigma: expected a finite number > 0 and <= 1000, got -1"),
-        ("gaussian:nan", "sigma: expected a finite number > 0 and <= 1000, got nan"),
-        ("box:2", "size: expected an odd whole number >= 1, got 2"),
-        ("box:0", "size: expected an odd whole number >= 1, got 0"),
+        ("gaussian:-1", "sigma: expected a finite number > 0 and <= 30, got -1"),
+        ("gaussian:nan", "sigma: expected a finite number > 0 and <= 30, got nan"),
+        ("gaussian:30.1", "sigma: expected a finite number > 0 and <= 30, got 30.1"),
+        ("box:2", "size: expected an odd whole number from 1 to 255, got 2"),
+        ("box:0", "size: expected an odd whole number from 1 to 255, got 0"),
+        ("box:257", "size: expected an odd whole number from 1 to 255, got 257"),
         ("box:3.5", "invalid literal"),
-        ("sharpen:-0.5", "amount: expected a finite number >= 0, got -0.5"),
+        ("sharpen:-0.5", "amount: expected a finite number >= 0 and <= 1e+06, got -0.5"),
+        ("sharpen:1e308", "amount: expected a finite number >= 0 and <= 1e+06, got 1e+308"),
     ],
 )
 def test_a_wrong_spec_is_told_the_filters_an_example_and_the_reason(spec: str, reason: str) -> None:
@@ -209,11 +213,15 @@ def test_kernel_files_may_use_blanks_commas_and_comments(
         (b"", "have no numbers; give each line equally many"),
         (b"# nothing\n\n", "have no numbers"),
         (b"1 2\n3\n", r"have \[1, 2\] numbers; give each line equally many"),
-        (b"1 2\n3 x\n", "line 2: expected a finite number, got 'x'; set numbers apart by blanks"),
-        (b"1;2\n", "line 1: expected a finite number, got '1;2'"),
-        (b"1,,2\n", "line 1: expected a finite number, got ''"),
-        (b"1 nan\n", "line 1: expected a finite number, got 'nan'"),
-        (b"1 1e999\n", "line 1: expected a finite number, got '1e999'"),
+        (
+            b"1 2\n3 x\n",
+            "line 2: expected a number within .*, got 'x'; set numbers apart",
+        ),
+        (b"1;2\n", "line 1: expected a number within .*, got '1;2'"),
+        (b"1,,2\n", "line 1: expected a number within .*, got ''"),
+        (b"1 nan\n", "line 1: expected a number within .*, got 'nan'"),
+        (b"1 1e999\n", "line 1: expected a number within .*, got '1e999'"),
+        (b"1 -1.1e6\n", r"line 1: expected a number within ±1e\+06, got '-1.1e6'"),
         (b"1\n" * 64, "has 64 × 1 numbers; give at most 63 × 63"),
         (b"1 " * 64, "has 1 × 64 numbers; give at most 63 × 63"),
         (b"\x00\xff\xfe", "cannot read the kernel .*; give a text file of numbers"),
@@ -237,7 +245,21 @@ def test_a_missing_kernel_file_and_a_folder_are_named(tmp_path: Path) -> None:
 
 
 def test_parameters_are_checked_at_birth() -> None:
-    with pytest.raises(ValueError, match=r"size: expected an odd whole number >= 1, got 3\.0"):
+    with pytest.raises(ValueError, match=r"size: expected an odd .* from 1 to 255, got 3\.0"):
         BoxBlur(3.0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"kernel: expected shape \(kh, kw\), got \(3,\)"):
         KernelFilter(np.ones(3))
+    with pytest.raises(ValueError, match="kernel: expected at most 63 × 63 numbers, got 1 × 64"):
+        KernelFilter(np.ones((1, 64)))
+    with pytest.raises(
+        ValueError, match=r"kernel: expected a finite number >= -1e\+06 .* got 2000000"
+    ):
+        KernelFilter(np.full((1, 1), 2e6))
+
+
+def test_the_largest_filters_warn_of_nothing(frame: Frame) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for spec in ("gaussian:30", "box:255", "sharpen:1e6", "gaussian:1e-300"):
+            parse_filter(spec + ":all")(frame)
+        KernelFilter(np.full((63, 63), -1e6), planes="all")(frame)

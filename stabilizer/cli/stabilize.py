@@ -93,8 +93,8 @@ def stabilize(
             "--dry-run writes nothing: files of a plan are made by the plan command"
         )
     encoding = _encoding(pictures)
-    backend = pictures.backend if dry_run else chosen_backend(pictures.backend)
     threads = thread_count(pictures.threads)
+    backend = pictures.backend if dry_run else chosen_backend(pictures.backend)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
     info = probe(source)
     if request.strict and plan_file is None:

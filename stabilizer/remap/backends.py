@@ -1,7 +1,6 @@
 """Which code warps: the fused kernel, compiled by numba, or OpenCV."""
 
 import logging
-from importlib.metadata import version
 
 from stabilizer.errors import StabilizerError
 
@@ -14,8 +13,8 @@ BACKENDS = ("auto", "numba", "opencv")
 def chosen_backend(name: str = "auto") -> str:
     """Return "numba" or "opencv": what is asked for, or with "auto" numba where it is installed.
 
-    What "auto" leads to is logged. Raises ValueError for other names, StabilizerError for a numba
-    that is not there or cannot be imported.
+    Why OpenCV is taken where numba could not be is logged. Raises ValueError for other names,
+    StabilizerError for a numba that is not there or cannot be imported.
     """
     if name not in BACKENDS:
         raise ValueError(f"backend: expected one of {', '.join(BACKENDS)}, got {name!r}")
@@ -37,6 +36,4 @@ def chosen_backend(name: str = "auto") -> str:
             error,
         )
         return "opencv"
-    if name == "auto":
-        LOG.info("frames are warped by the fused kernel (numba %s)", version("numba"))
     return "numba"

@@ -39,12 +39,11 @@ _NOTHING_IS_COUNTED = "define void @NRT_MemInfo_call_dtor(ptr %memory) { ret voi
 def check_compiler() -> None:
     """Raise ImportError where numba is missing, or is made for another version of numpy.
 
-    It is not imported where kernels are kept that it compiled.
+    It is not imported where kernels are kept that it compiled, whichever: it worked then.
     """
     if find_spec("numba") is None:
         raise ImportError("it is not installed")
-    names = f"{_PREFIX}*-{_machine()}{_SUFFIX}"
-    if not any(found for folder in _folders() for found in folder.glob(names)):
+    if next(_kept(f"{_PREFIX}*-{_machine()}{_SUFFIX}"), None) is None:
         import numba  # noqa: F401
 
 
@@ -52,7 +51,8 @@ def check_compiler() -> None:
 def warp_function(layout: Layout) -> Function:
     """Return the kernel for a layout, which takes addresses, see `kernels.compiled`.
 
-    It runs without the GIL. It takes seconds where it was never compiled before.
+    It runs without the GIL. It takes seconds where it was never compiled before; raises
+    StabilizerError where that cannot be done.
     """
     numbers = "-".join(map(str, astuple(layout)))
     name = f"{_PREFIX}{numbers}-{_machine()}{_SUFFIX}"
@@ -63,13 +63,14 @@ def warp_function(layout: Layout) -> Function:
     return _linked(code)
 
 
-def _kept(name: str) -> Iterator[bytes]:
-    """Yield machine code that was kept, whole, and made of the same sources."""
+def _kept(names: str) -> Iterator[bytes]:
+    """Yield machine code that was kept by such names, whole, and made of the same sources."""
     for folder in _folders():
         with suppress(OSError):
-            content = (folder / name).read_bytes()
-            if content[:_WHOLE] == _digest(content[_WHOLE:]):
-                yield content[_WHOLE:]
+            for path in folder.glob(names):
+                content = path.read_bytes()
+                if content[:_WHOLE] == _digest(content[_WHOLE:]):
+                    yield content[_WHOLE:]
 
 
 def _keep(name: str, code: bytes) -> None:
@@ -79,7 +80,16 @@ def _keep(name: str, code: bytes) -> None:
             with complete_or_absent(folder / name) as partial:
                 partial.write_bytes(_digest(code) + code)
             return
-    LOG.info("compiled kernels are not kept: no folder for them can be written to")
+    _tell_that_nothing_is_kept()
+
+
+@cache
+def _tell_that_nothing_is_kept() -> None:
+    LOG.warning(
+        "%s cannot be written to: the warp is compiled anew at each start, which takes seconds; "
+        "name a folder in the environment's NUMBA_CACHE_DIR",
+        " and ".join(map(str, _folders())),
+    )
 
 
 def _folders() -> Iterator[Path]:
@@ -118,8 +128,13 @@ def _digest(code: bytes) -> bytes:
 
 def _compiled(layout: Layout) -> bytes:
     """Return machine code whose only entry is the kernel, by numba's own calling convention."""
-    from stabilizer.remap.kernels import compiled  # imports numba
-
+    try:
+        from stabilizer.remap.kernels import compiled  # imports numba
+    except ImportError as error:
+        raise StabilizerError(
+            f"numba cannot be imported any more ({error}), and this warp was never compiled; "
+            "install numba anew, or choose the backend opencv"
+        ) from error
     function = compiled(layout)
     module = llvm.parse_assembly(function.inspect_llvm())
     module.link_in(llvm.parse_assembly(_NOTHING_IS_COUNTED))
