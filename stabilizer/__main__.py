@@ -3,7 +3,7 @@
 import gc
 import os
 
-from stabilizer.interruption import end_interrupted, heed_signals, was_interrupted
+from stabilizer.interruption import end, end_interrupted, heed_signals, was_interrupted
 
 _GARBAGE = 100_000
 """New objects before those are looked for that are garbage: imports make as many, of which none
@@ -22,12 +22,14 @@ def program() -> None:
         main()
     except KeyboardInterrupt:
         end_interrupted()
+    except SystemExit as done:
+        if not isinstance(done.code, int):
+            raise
+        end(done.code)
     except Exception:
         if not was_interrupted():
             raise
         end_interrupted()  # which Python makes another error of, where a class is being made
-    finally:
-        gc.freeze()  # the process ends: to look for garbage in it would take longer than all else
 
 
 if __name__ == "__main__":

@@ -79,12 +79,10 @@ class GridSolver:
         if np.isnan(solved).any() or min(width, height) < _SMALLEST:
             return None
         down, across = self._spacings
-        # in small products: a BLAS would share large ones out to threads, which wait for
-        # processors that the encoder has
-        rows = spline_matrix(height, *down) @ solved.reshape(down.n, -1)  # (Gh, Nx 2)
-        by_axis = rows.reshape(-1, across.n, 2).swapaxes(1, 2)  # (Gh, 2, Nx)
-        splined = by_axis @ spline_matrix(width, *across).T  # (Gh, 2, Gw)
-        return WarpGrid(splined.swapaxes(1, 2).astype(np.float32), width, height)
+        by_axis = np.ascontiguousarray(solved.transpose(2, 0, 1))  # (2, Ny, Nx), as the kernel's
+        rows = spline_matrix(height, *down) @ by_axis  # (2, Gh, Nx)
+        splined = rows @ spline_matrix(width, *across).T  # (2, Gh, Gw)
+        return WarpGrid(splined.astype(np.float32).transpose(1, 2, 0), width, height)
 
     def node_by_node(self, t: float, quat_world_virtual: Floats, zoom: float) -> WarpGrid:
         """Return the grid of the frame at `t` s: quat_world_virtual (4,) as quat_xyzw."""

@@ -1,4 +1,4 @@
-"""Signals that end the program: Ctrl-C, SIGTERM, SIGHUP; each with one line and exit code 130."""
+"""How the program ends: by itself, or by Ctrl-C, SIGTERM, SIGHUP with one line and code 130."""
 
 import os
 import signal
@@ -6,6 +6,8 @@ import sys
 from typing import NoReturn
 
 INTERRUPTED = 130
+_UNHEARD = 1
+"""What all was done for could not be told."""
 
 _AGAIN = 1.0
 """s between looks, once interrupted, whether that was heeded: libraries drop exceptions that befall
@@ -31,8 +33,17 @@ def was_interrupted() -> bool:
 def end_interrupted(left: str = "each output is complete or as it was before") -> NoReturn:
     """End the process at once: a thread may wait for a lock of an import that was interrupted."""
     print(f"stabilizer: error: interrupted; {left}", file=sys.stderr, flush=True)
-    sys.stdout.flush()
-    os._exit(INTERRUPTED)
+    end(INTERRUPTED)
+
+
+def end(code: int) -> NoReturn:
+    """End the process at once: Python would take all apart that was imported, for 0.2 s."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:  # nobody reads on
+        code = code or _UNHEARD
+    os._exit(code)
 
 
 def _interrupt(number: int, _: object) -> None:

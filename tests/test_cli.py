@@ -49,6 +49,16 @@ def test_verbose_says_what_was_assumed(stem, tmp_path) -> None:
     assert done.stderr.startswith("stabilizer: info: ")
 
 
+def test_output_that_nobody_takes_is_known_by_the_exit_code(stem) -> None:
+    command = [*STABILIZER, "info", f"{stem}.mp4"]
+    reads, writes = os.pipe()
+    os.close(reads)
+    assert subprocess.run(command, stdout=writes, env=ENVIRONMENT).returncode == 1
+    os.close(writes)
+    shut = ["sh", "-c", '"$@" >&-', "sh", *command]
+    assert subprocess.run(shut, env=ENVIRONMENT).returncode == 0
+
+
 def test_every_option_is_understood(stem, tmp_path) -> None:
     kernel = tmp_path / "kernel.txt"
     kernel.write_text("0 0 0\n0 1 0\n0 0 0\n")

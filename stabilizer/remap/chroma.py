@@ -17,7 +17,7 @@ def chroma_grid(
     if sx == sy == 1:
         return grid
     shift_x, shift_y = offset_xy[0] - (sx - 1) / 2, offset_xy[1] - (sy - 1) / 2
-    chroma_xy = grid.src_xy.copy()
+    chroma_xy = grid.src_xy.copy("K")  # x and y lie apart, if they do, as the kernel wants them
     for axis, shift, step in ((1, shift_x, step_x), (0, shift_y, step_y)):
         if shift:
             nodes, moved = grid.src_xy.swapaxes(0, axis), chroma_xy.swapaxes(0, axis)

@@ -17,7 +17,7 @@ from stabilizer.video.pyav.containers import Container
 from stabilizer.video.pyav.opus import told_duration
 from stabilizer.video.pyav.parts import codec_name, described, is_cover
 from stabilizer.video.pyav.pcm import PcmHoles
-from stabilizer.video.pyav.reading import opened
+from stabilizer.video.pyav.reading import AnyPath, opened
 from stabilizer.video.pyav.sound import SoundEncoder
 from stabilizer.video.pyav.subtitles import SubtitleEncoder, is_text
 from stabilizer.video.pyav.tags import track_tags, true_tags
@@ -260,6 +260,15 @@ class OtherTracks:
             before = self._last_dts.get(packet.stream_index, packet.dts)
             packet.duration = max(0, packet.dts - before)
         self._last_dts[packet.stream_index] = packet.dts
+
+
+def opened_for_tracks(path: AnyPath) -> InputContainer:
+    """Open a file whose video is not asked for, but perhaps a cover."""
+    container = opened(path, pictures=False)
+    if any(is_cover(stream) for stream in container.streams):
+        container.close()
+        container = opened(path)
+    return container
 
 
 def _holds(container: Container, stream: Stream) -> bool:

@@ -70,6 +70,7 @@ COLOUR = {
 _FULL_RANGE = 2
 _LIMITS = {"max_pixels": str(MOST_PIXELS)}
 """Options of decoders, which refuse larger pictures before they take memory for them."""
+_NO_PICTURES = {"skip_frame": "all"}
 _PROGRESSIVE = 1
 """FFmpeg's number of the order of fields where a picture has none; 0 if that is unknown."""
 _SAYS_INTERLACED = (
@@ -283,16 +284,18 @@ def errors_about(path: AnyPath, fact: str) -> Iterator[None]:
         raise StabilizerError(f"{os.fspath(path)}: {fact}: {error.strerror}") from error
 
 
-def opened(path: AnyPath) -> InputContainer:
+def opened(path: AnyPath, *, pictures: bool = True) -> InputContainer:
     """Open a file to read from, or a sequence of images.
 
+    Without `pictures` FFmpeg decodes none, which takes longer than all else; then covers, and what
+    of videos stands in no head, have no format and perhaps no size.
     Raises StabilizerError if it is missing or no audio or video.
     """
-    how: dict[str, Any] = {"options": dict(_LIMITS)}
+    how: dict[str, Any] = {"options": _LIMITS if pictures else _LIMITS | _NO_PICTURES}
     with errors_about(path, "is not a video that FFmpeg can read"):
         if isinstance(path, ImageSequence):
             name, options = path.for_ffmpeg
-            how = {"options": {**_LIMITS, **options}, "format": IMAGE2}
+            how = {"options": how["options"] | options, "format": IMAGE2}
             if path.empty:
                 how["io_open"] = path.opened_image
         else:

@@ -37,7 +37,7 @@ from stabilizer.video.pyav.encoder import (
 )
 from stabilizer.video.pyav.images import images_leave_out
 from stabilizer.video.pyav.marks import chapters_between, later
-from stabilizer.video.pyav.other_tracks import OtherTracks
+from stabilizer.video.pyav.other_tracks import OtherTracks, opened_for_tracks
 from stabilizer.video.pyav.parts import Told, lost_facts, shown_unasked
 from stabilizer.video.pyav.planes import plane_views
 from stabilizer.video.pyav.reading import (
@@ -133,7 +133,7 @@ class VideoWriter:
             cleanup.callback(self._discard)
             self._stream = self._add_video()
             if self.tracks_from is not None:
-                source = cleanup.enter_context(opened(self.tracks_from))
+                source = cleanup.enter_context(opened_for_tracks(self.tracks_from))
                 self._tracks = OtherTracks(source, self._container, self._kind)
                 self.left_out += self._tracks.left_out
             self._cleanup = cleanup.pop_all()
@@ -300,7 +300,7 @@ class VideoWriter:
 
     def _compare_parts(self, told: Sequence[Told]) -> None:
         """Find out what the muxer did not write of what the file and its tracks are."""
-        with opened(self._partial) as written:
+        with opened(self._partial, pictures=False) as written:
             found = Told.all_of(written)
         self.left_out += lost_facts(told, found)
         self.changed += shown_unasked(told, found)
