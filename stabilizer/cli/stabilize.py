@@ -5,7 +5,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,9 +79,7 @@ def stabilize(
     from stabilizer.damage import refuse_known_damage
     from stabilizer.filters import parse_filter
     from stabilizer.frame_loop import thread_count
-    from stabilizer.remap import chosen_backend, warming_up
     from stabilizer.video import check_encoder, check_output, probe
-    from stabilizer.warp import check_interpolation
 
     began = time.perf_counter()
     heed(report, report.progress)
@@ -94,9 +94,14 @@ def stabilize(
         )
     encoding = _encoding(pictures)
     threads = thread_count(pictures.threads)
-    backend = pictures.backend if dry_run else chosen_backend(pictures.backend)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
-    info = probe(source)
+    with imported_beside("stabilizer.pipeline", *["pandas"] * (log is not None)):
+        info = probe(source)
+    from stabilizer.pipeline import check_undamaged, render
+    from stabilizer.remap import chosen_backend, warming_up
+    from stabilizer.warp import check_interpolation
+
+    backend = pictures.backend if dry_run else chosen_backend(pictures.backend)
     if request.strict and plan_file is None:
         refuse_known_damage(info, request.start, request.end)
     check_encoder(encoding, info, output.suffix)
@@ -105,8 +110,6 @@ def stabilize(
             check_interpolation(request.interpolation)
             beside.enter_context(warming_up(info.pixel_format, request.interpolation, backend))
         made = _plan(info, log, plan_file, request)
-    from stabilizer.pipeline import check_undamaged, render
-
     rendered = None
     if dry_run:
         if request.strict:
@@ -140,6 +143,24 @@ def stabilize(
         tell(f"{path}: written")
     if rendered is not None and rendered.lost:
         raise typer.Exit(WITH_LOSS)
+
+
+@contextmanager
+def imported_beside(*modules: str) -> Iterator[None]:
+    """Import modules while the block decodes, which needs no Python, and leave when all are there.
+
+    What goes wrong is told where they are imported to be used.
+    """
+
+    def imports() -> None:
+        with suppress(Exception):
+            for module in modules:
+                import_module(module)
+
+    thread = Thread(target=imports, name="import", daemon=True)
+    thread.start()
+    yield
+    thread.join()
 
 
 def _check_summary(path: Path | None, *, inputs: list[Path], overwrite: bool) -> None:
