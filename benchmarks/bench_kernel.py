@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from benchmarks.arguments import count, picture_size
 from stabilizer.convolution import gaussian
 from stabilizer.filters import GaussianBlur
 from stabilizer.remap import chroma_grid, warp_frame
@@ -207,11 +208,13 @@ def print_filters(size: tuple[int, int], repeat: int) -> list[tuple[bool, str]]:
 
 def main() -> None:
     """Print the tables and the targets."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", default="1920x1080", help="of the frames that are timed")
-    parser.add_argument("--repeat", type=int, default=15, help="calls of which medians are taken")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--size", type=picture_size, default="1920x1080", help="that is timed")
+    parser.add_argument("--repeat", type=count, default=15, help="calls of which medians are taken")
     arguments = parser.parse_args()
-    width, height = (int(number) for number in arguments.size.split("x"))
+    width, height = arguments.size
     cv2.setNumThreads(1)
     print(f"OpenCV {cv2.__version__}, turn {np.rad2deg(TURN):.1f} degrees, zoom {ZOOM:g}")
     verdicts = []

@@ -19,6 +19,8 @@ from collections import Counter
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.arguments import count
+
 OLD = b"an earlier output"
 INTERRUPTED = 130
 LONGEST_END = 20.0
@@ -115,7 +117,7 @@ def on_a_full_disk(stem: Path, folder: Path, kilobytes: int) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--runs", type=count, default=100)
     parser.add_argument("--seed", type=int, default=1)
     told = parser.parse_args()
     rng, outcomes, failures = random.Random(told.seed), Counter[str](), list[str]()
@@ -144,8 +146,8 @@ def main() -> int:
             failures += [found] if found else []
         subprocess.run(command(stem, output), check=True, capture_output=True)
         left = [name for name in contents(stem.parent) if "partial" in name]
-    for outcome, count in sorted(outcomes.items()):
-        print(f"{count:4} {outcome}")
+    for outcome, times in sorted(outcomes.items()):
+        print(f"{times:4} {outcome}")
     print(f"left after one more run: {left or 'nothing'}")
     return 1 if failures or left else 0
 

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from benchmarks.arguments import count, duration, some_of
 from benchmarks.render_clips import SIZES, Clip, long_clip, made_clip
 
 CRF = "20"
@@ -182,10 +183,10 @@ def judged(size: str, preset: str, runs: Mapping[str, list[Run]]) -> list[Verdic
 def render(folder: Path, arguments: argparse.Namespace) -> list[Verdict]:
     """Print what all cost, by size and preset."""
     verdicts = []
-    for size in arguments.sizes.split(","):
+    for size in arguments.sizes:
         clip = made_clip(folder, size, arguments.seconds / (4 if size == "4k" else 1))
         run(ours(clip, folder / "cubic.mp4", "ultrafast"))  # compiles
-        for preset in arguments.presets.split(","):
+        for preset in arguments.presets:
             commands = calls(clip, folder, preset)
             if not arguments.without_rivals:
                 commands |= rivals(clip, folder, preset, arguments.vidstab)
@@ -227,14 +228,18 @@ SECTIONS = {"render": render, "start": start, "length": length}
 
 def main() -> None:
     """Print the tables and the targets."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
     parser.add_argument("--section", choices=SECTIONS, help="only this one")
-    parser.add_argument("--sizes", default="1080p,4k")
-    parser.add_argument("--presets", default="veryfast,ultrafast")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of 1080p; a fourth of 4K")
-    parser.add_argument("--minutes", type=int, default=20, help="of the long clip")
+    sizes, presets = list(MOST_MEMORY), list(dict.fromkeys(preset for preset, _ in LIMITS))
+    for name, choices in (("--sizes", sizes), ("--presets", presets)):
+        every = ",".join(choices)
+        parser.add_argument(name, type=some_of(choices), default=every, help="apart by commas")
+    parser.add_argument("--seconds", type=duration, default=20.0, help="of 1080p; a fourth of 4K")
+    parser.add_argument("--minutes", type=count, default=20, help="of the long clip")
     parser.add_argument("--long-size", default="180p", choices=SIZES, help="its size")
-    parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--repeat", type=count, default=5, help="turns of which medians are taken")
     parser.add_argument("--without-rivals", action="store_true", help="no other stabilizers")
     parser.add_argument(
         "--vidstab",
@@ -247,7 +252,7 @@ def main() -> None:
     verdicts: list[Verdict] = []
     with ExitStack() as cleanup:
         folder = arguments.folder or Path(cleanup.enter_context(TemporaryDirectory()))
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for name in [arguments.section] if arguments.section else SECTIONS:
             verdicts += SECTIONS[name](folder, arguments)
     print(f"\ntargets ({os.cpu_count()} processors, load {os.getloadavg()[0]:.1f})")

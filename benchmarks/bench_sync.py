@@ -25,6 +25,7 @@ from score import measure_file
 from sync_clips import LEFT_HANDED, SMALL, STABILIZERS, Case, Steadied, rendered
 
 import gyro_data
+from benchmarks.arguments import count
 from gyro_data import GyroLog
 from gyro_data.axes import axes_matrix
 from gyro_data.checks import Floats
@@ -308,8 +309,8 @@ def main() -> None:
     sections = ("accuracy", "long", "refuse", "cost", "real", "end-to-end")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--section", choices=sections)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--seeds", type=count, default=5)
+    parser.add_argument("--jobs", type=count, default=os.cpu_count())
     parser.add_argument("--folder", type=Path, help="keeps the clips for another run")
     args = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)

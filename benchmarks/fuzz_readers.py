@@ -29,6 +29,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.arguments import count
 from gyro_data.errors import GyroDataError
 from gyro_data.readers import read
 from stabilizer.camera import read_camera
@@ -295,8 +296,8 @@ def _short_clip() -> bytes:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kind", choices=KINDS, default="logs")
-    parser.add_argument("--files", type=int, default=20_000)
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--files", type=count, default=20_000)
+    parser.add_argument("--processes", type=count, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", default=tempfile.gettempdir())
     told = parser.parse_args()

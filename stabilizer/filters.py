@@ -8,6 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar, Literal, Self
@@ -15,7 +16,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 
 from gyro_data.checks import Floats, number, read_only
-from stabilizer.convolution import box, convolve, gaussian, separable, sharpen
+from stabilizer.convolution import Convolution, box, gaussian, sharpen
 from stabilizer.errors import StabilizerError
 from stabilizer.text_files import read_text
 from stabilizer.video.base import Frame, Plane
@@ -64,8 +65,23 @@ class ImageFilter(ABC):
         """Build the filter from the text after its name; raises ValueError if it does not fit."""
 
 
+class ByConvolution(ImageFilter):
+    """A filter by a kernel that is the same for all frames."""
+
+    @abstractmethod
+    def convolution(self) -> Convolution:
+        """Return what is done to each plane."""
+
+    def on_plane(self, plane: Plane) -> Plane:
+        return self._convolution(plane)
+
+    @cached_property
+    def _convolution(self) -> Convolution:
+        return self.convolution()
+
+
 @dataclass(frozen=True, eq=False)
-class GaussianBlur(ImageFilter):
+class GaussianBlur(ByConvolution):
     """Blur by a Gaussian bell."""
 
     USAGE = "gaussian:SIGMA"
@@ -77,9 +93,9 @@ class GaussianBlur(ImageFilter):
         super().__post_init__()
         number("sigma", self.sigma, above=0.0, maximum=LARGEST_SIGMA)
 
-    def on_plane(self, plane: Plane) -> Plane:
+    def convolution(self) -> Convolution:
         kernel = gaussian(self.sigma)
-        return separable(plane, kernel, kernel)
+        return Convolution.separable(kernel, kernel)
 
     @classmethod
     def parse(cls, argument: str, *, planes: Planes) -> Self:
@@ -87,7 +103,7 @@ class GaussianBlur(ImageFilter):
 
 
 @dataclass(frozen=True, eq=False)
-class BoxBlur(ImageFilter):
+class BoxBlur(ByConvolution):
     """Blur by the mean of a square."""
 
     USAGE = "box:SIZE"
@@ -102,9 +118,9 @@ class BoxBlur(ImageFilter):
                 f"size: expected an odd whole number from 1 to {LARGEST_BLUR}, got {self.size}"
             )
 
-    def on_plane(self, plane: Plane) -> Plane:
+    def convolution(self) -> Convolution:
         kernel = box(self.size)
-        return separable(plane, kernel, kernel)
+        return Convolution.separable(kernel, kernel)
 
     @classmethod
     def parse(cls, argument: str, *, planes: Planes) -> Self:
@@ -112,7 +128,7 @@ class BoxBlur(ImageFilter):
 
 
 @dataclass(frozen=True, eq=False)
-class Sharpen(ImageFilter):
+class Sharpen(ByConvolution):
     """Sharpen by an unsharp mask: add what a 3 × 3 blur takes away."""
 
     USAGE = "sharpen:AMOUNT"
@@ -124,8 +140,8 @@ class Sharpen(ImageFilter):
         super().__post_init__()
         number("amount", self.amount, minimum=0.0, maximum=LARGEST_WEIGHT)
 
-    def on_plane(self, plane: Plane) -> Plane:
-        return convolve(plane, sharpen(self.amount))
+    def convolution(self) -> Convolution:
+        return Convolution.by(sharpen(self.amount))
 
     @classmethod
     def parse(cls, argument: str, *, planes: Planes) -> Self:
@@ -133,7 +149,7 @@ class Sharpen(ImageFilter):
 
 
 @dataclass(frozen=True, eq=False)
-class KernelFilter(ImageFilter):
+class KernelFilter(ByConvolution):
     """Convolve with any kernel, taken as it is: one whose sum is not 1 changes the brightness."""
 
     USAGE = "kernel:FILE"
@@ -153,8 +169,8 @@ class KernelFilter(ImageFilter):
             _weight("kernel", weight)
         object.__setattr__(self, "kernel", kernel)
 
-    def on_plane(self, plane: Plane) -> Plane:
-        return convolve(plane, self.kernel)
+    def convolution(self) -> Convolution:
+        return Convolution.by(self.kernel)
 
     @classmethod
     def parse(cls, argument: str, *, planes: Planes) -> Self:

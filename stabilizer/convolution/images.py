@@ -5,14 +5,15 @@ wrapped around. Pixels beyond the image follow OpenCV's border rules.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from gyro_data.checks import Floats, read_only
-from stabilizer.convolution.kernels import factors, size, spread, whole
-from stabilizer.convolution.opencv import Border, Image, correlate_inside
+from stabilizer.convolution.kernels import Factors, factors, size, spread, whole
+from stabilizer.convolution.opencv import Border, Correlation, Image
 
 Mode = Literal["same", "valid", "full"]
 MODES = ("same", "valid", "full")
@@ -31,15 +32,7 @@ def separable(
     Gives what `convolve` gives with `np.outer(column_kernel, row_kernel)`, without rounding between
     the two passes. Raises ValueError or TypeError naming the argument.
     """
-    pixels = _image(image)
-    row = _kernel("row_kernel", row_kernel, ("kw",))[::-1]
-    column = _kernel("column_kernel", column_kernel, ("kh",))[::-1]
-    margins = _margins("same", (column.size, row.size), (0, 0), correlate=False)
-    no_bias = np.zeros(())
-    result = correlate_inside(
-        pixels, [(row, column)], margins, no_bias, border, _dtype(dtype, pixels)
-    )
-    return np.ascontiguousarray(result)
+    return Convolution.separable(row_kernel, column_kernel, border=border)(image, dtype)
 
 
 def convolve(
@@ -85,8 +78,38 @@ def convolve(
     _check_room(pixels, size(kernels[0]), margins)
     offset = read_only("bias", bias, channels if np.ndim(bias) else ())
     step_y, step_x = _pair("stride", stride, 1)
-    result = correlate_inside(pixels, kernels, margins, offset, border, _dtype(dtype, pixels))
+    result = Correlation(kernels, margins, border, offset)(pixels, _dtype(dtype, pixels))
     return np.ascontiguousarray(result[::step_y, ::step_x])
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """What `convolve` and `separable` do to an image, by a kernel that is looked at once."""
+
+    _correlation: Correlation
+
+    @classmethod
+    def by(cls, kernel: ArrayLike, *, border: Border = "reflect_101") -> Self:
+        """Take a kernel (kh, kw)."""
+        return cls._of(factors(_kernel("kernel", kernel, ("kh", "kw"))[::-1, ::-1]), border)
+
+    @classmethod
+    def separable(
+        cls, row_kernel: ArrayLike, column_kernel: ArrayLike, *, border: Border = "reflect_101"
+    ) -> Self:
+        """Take a kernel (kw,) for the rows and one (kh,) for the columns."""
+        row = _kernel("row_kernel", row_kernel, ("kw",))[::-1]
+        return cls._of((row, _kernel("column_kernel", column_kernel, ("kh",))[::-1]), border)
+
+    def __call__(self, image: ArrayLike, dtype: DTypeLike | None = None) -> Image:
+        """Return the image (H, W) or (H, W, C) convolved, of its own dtype or `dtype`."""
+        pixels = _image(image)
+        return np.ascontiguousarray(self._correlation(pixels, _dtype(dtype, pixels)))
+
+    @classmethod
+    def _of(cls, kernel: Factors, border: Border) -> Self:
+        margins = _margins("same", size(kernel), (0, 0), correlate=False)
+        return cls(Correlation([kernel], margins, border))
 
 
 def _margins(
