@@ -1,4 +1,4 @@
-"""Types of the options of benchmarks: what is wrong with one is told in a line by argparse."""
+"""Types of the options of benchmarks. They raise ArgumentTypeError: argparse tells it in a line."""
 
 import math
 from argparse import ArgumentTypeError
@@ -12,7 +12,7 @@ def count(text: str) -> int:
     return int(text)
 
 
-def duration(text: str) -> float:
+def positive(text: str) -> float:
     """Return a number above 0."""
     try:
         value = float(text)

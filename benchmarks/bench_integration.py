@@ -12,7 +12,7 @@ from time import perf_counter
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from benchmarks.arguments import count, duration
+from benchmarks.arguments import count, positive
 from gyro_data.checks import Floats
 from gyro_data.integration import INTEGRATORS, integrate
 from gyro_data.log import GyroLog
@@ -107,7 +107,7 @@ def print_speed(n_lookups: int) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--duration", type=duration, default=60.0, help="seconds of walking")
+    parser.add_argument("--duration", type=positive, default=60.0, help="seconds of walking")
     parser.add_argument("--lookups", type=count, default=10_000_000, help="row times to look up")
     arguments = parser.parse_args()
     print_accuracy(arguments.duration)

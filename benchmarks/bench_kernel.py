@@ -211,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--size", type=picture_size, default="1920x1080", help="that is timed")
+    parser.add_argument("--size", type=picture_size, default="1920x1080", help="of the frames")
     parser.add_argument("--repeat", type=count, default=15, help="calls of which medians are taken")
     arguments = parser.parse_args()
     width, height = arguments.size

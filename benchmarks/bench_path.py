@@ -15,11 +15,11 @@ from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import numpy as np
+from arguments import count, positive
 from path_clips import MOTIONS, Clip, noisy, random_case
 from path_numbers import Numbers, measure, pooled, print_check, print_head, print_row
 from rivals import CALM, RIVALS
 
-from benchmarks.arguments import count, duration
 from stabilizer.crop import TOLERANCE, CroppedPath, ZoomRange
 from stabilizer.errors import StabilizerError
 from stabilizer.optimal import Cinematic, Fixed, Optimal
@@ -255,7 +255,7 @@ def main() -> None:
     parser.add_argument("--frames", type=count, default=5000, help="that the guarantee is tried on")
     parser.add_argument("--first-seed", type=int, default=0, help="of the guarantee's cases")
     parser.add_argument("--seeds", type=count, default=1, help="clips of each motion")
-    parser.add_argument("--hours", type=duration, default=1.0, help="length of the longest clip")
+    parser.add_argument("--hours", type=positive, default=1.0, help="length of the longest clip")
     parser.add_argument("--processes", type=count, default=os.cpu_count() or 1)
     sections: Mapping[str, Callable[[], None]] = {
         "equal-zoom": lambda: print_equal_zoom(a.seeds, a.processes),

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.arguments import count, duration, some_of
+from benchmarks.arguments import count, positive, some_of
 from benchmarks.render_clips import SIZES, Clip, long_clip, made_clip
 
 CRF = "20"
@@ -235,8 +235,8 @@ def main() -> None:
     sizes, presets = list(MOST_MEMORY), list(dict.fromkeys(preset for preset, _ in LIMITS))
     for name, choices in (("--sizes", sizes), ("--presets", presets)):
         every = ",".join(choices)
-        parser.add_argument(name, type=some_of(choices), default=every, help="apart by commas")
-    parser.add_argument("--seconds", type=duration, default=20.0, help="of 1080p; a fourth of 4K")
+        parser.add_argument(name, type=some_of(choices), default=every, help="separated by commas")
+    parser.add_argument("--seconds", type=positive, default=20.0, help="of 1080p; a fourth of 4K")
     parser.add_argument("--minutes", type=count, default=20, help="of the long clip")
     parser.add_argument("--long-size", default="180p", choices=SIZES, help="its size")
     parser.add_argument("--repeat", type=count, default=5, help="turns of which medians are taken")

@@ -15,10 +15,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from arguments import count, positive
 from scipy.signal import butter, sosfiltfilt
 from score import measure_file
 
-from benchmarks.arguments import count, duration
 from gyro_data.checks import Floats
 from gyro_data.orientation import Orientation
 from stabilizer import Camera, ClockSync, Plan, make_plan, stabilize
@@ -291,7 +291,7 @@ def run(seed: int, seconds: float) -> None:
 def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=duration, default=10.0, help="duration of each clip")
+    parser.add_argument("--seconds", type=positive, default=10.0, help="duration of each clip")
     parser.add_argument("--seeds", type=count, default=1, help="number of clips")
     arguments = parser.parse_args()
     logging.basicConfig(format="%(levelname)s %(message)s")

@@ -21,11 +21,11 @@ from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import numpy as np
+from arguments import count
 from score import measure_file
 from sync_clips import LEFT_HANDED, SMALL, STABILIZERS, Case, Steadied, rendered
 
 import gyro_data
-from benchmarks.arguments import count
 from gyro_data import GyroLog
 from gyro_data.axes import axes_matrix
 from gyro_data.checks import Floats

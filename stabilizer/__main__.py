@@ -11,25 +11,28 @@ is."""
 
 
 def program() -> None:
-    """Run the command line until it ends or a signal ends it."""
+    """Run the command line and end the process, also where a signal ends it."""
     heed_signals()
     gc.set_threshold(_GARBAGE)
     # matrices here are small: more threads of numpy's and scipy's would only cost their start
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
-        from stabilizer.cli import main  # long enough to be interrupted
-
-        main()
+        end(_exit_code())
     except KeyboardInterrupt:
         end_interrupted()
-    except SystemExit as done:
-        if not isinstance(done.code, int):
-            raise
-        end(done.code)
     except Exception:
         if not was_interrupted():
             raise
         end_interrupted()  # which Python makes another error of, where a class is being made
+
+
+def _exit_code() -> int:
+    from stabilizer.cli import main  # long enough to be interrupted
+
+    try:
+        main()
+    except SystemExit as done:
+        return int(done.code or 0)
 
 
 if __name__ == "__main__":

@@ -25,11 +25,11 @@ Planes = Literal["luma", "all"]
 LARGEST_KERNEL = 63
 """Rows, and columns, that a kernel may have."""
 LARGEST_BLUR = 255
-"""Samples along each axis that a blur may reach over: a frame of 4K takes half a second then."""
+"""Side in samples of a box: a frame of 4K takes half a second then."""
 LARGEST_SIGMA = 30.0
-"""Samples; a bell is cut off at 4 sigma on either side."""
+"""Samples; a bell is cut off at 4 sigma on either side, and then about as wide."""
 LARGEST_WEIGHT = 1e6
-"""Of a sample in a sum."""
+"""Magnitude of an element of a kernel, and of what sharpening adds."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -68,16 +68,13 @@ class ImageFilter(ABC):
 class ByConvolution(ImageFilter):
     """A filter by a kernel that is the same for all frames."""
 
+    @property
     @abstractmethod
     def convolution(self) -> Convolution:
-        """Return what is done to each plane."""
+        """What is done to each plane."""
 
     def on_plane(self, plane: Plane) -> Plane:
-        return self._convolution(plane)
-
-    @cached_property
-    def _convolution(self) -> Convolution:
-        return self.convolution()
+        return self.convolution(plane)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +90,7 @@ class GaussianBlur(ByConvolution):
         super().__post_init__()
         number("sigma", self.sigma, above=0.0, maximum=LARGEST_SIGMA)
 
+    @cached_property
     def convolution(self) -> Convolution:
         kernel = gaussian(self.sigma)
         return Convolution.separable(kernel, kernel)
@@ -118,6 +116,7 @@ class BoxBlur(ByConvolution):
                 f"size: expected an odd whole number from 1 to {LARGEST_BLUR}, got {self.size}"
             )
 
+    @cached_property
     def convolution(self) -> Convolution:
         kernel = box(self.size)
         return Convolution.separable(kernel, kernel)
@@ -140,8 +139,9 @@ class Sharpen(ByConvolution):
         super().__post_init__()
         number("amount", self.amount, minimum=0.0, maximum=LARGEST_WEIGHT)
 
+    @cached_property
     def convolution(self) -> Convolution:
-        return Convolution.by(sharpen(self.amount))
+        return Convolution.of(sharpen(self.amount))
 
     @classmethod
     def parse(cls, argument: str, *, planes: Planes) -> Self:
@@ -160,17 +160,17 @@ class KernelFilter(ByConvolution):
     def __post_init__(self) -> None:
         super().__post_init__()
         kernel = read_only("kernel", self.kernel, ("kh", "kw"))
-        if max(kernel.shape) > LARGEST_KERNEL:
+        if not 1 <= min(kernel.shape) <= max(kernel.shape) <= LARGEST_KERNEL:
             raise ValueError(
-                f"kernel: expected at most {LARGEST_KERNEL} × {LARGEST_KERNEL} numbers, got "
+                f"kernel: expected 1 × 1 to {LARGEST_KERNEL} × {LARGEST_KERNEL} numbers, got "
                 f"{kernel.shape[0]} × {kernel.shape[1]}"
             )
-        for weight in kernel.flat:
-            _weight("kernel", weight)
+        number("kernel", np.abs(kernel).max(), maximum=LARGEST_WEIGHT)
         object.__setattr__(self, "kernel", kernel)
 
+    @cached_property
     def convolution(self) -> Convolution:
-        return Convolution.by(self.kernel)
+        return Convolution.of(self.kernel)
 
     @classmethod
     def parse(cls, argument: str, *, planes: Planes) -> Self:
@@ -255,13 +255,9 @@ def _words(line: str) -> list[str]:
 
 def _number(path: str | Path, line_number: int, word: str) -> float:
     try:
-        return _weight("element", float(word))
+        return number("element", float(word), minimum=-LARGEST_WEIGHT, maximum=LARGEST_WEIGHT)
     except ValueError as error:
         raise StabilizerError(
             f"{path}, line {line_number}: expected a number within ±{LARGEST_WEIGHT:g}, got "
             f"{word!r}; set numbers apart by blanks or commas, and comments by #"
         ) from error
-
-
-def _weight(name: str, value: float) -> float:
-    return number(name, value, minimum=-LARGEST_WEIGHT, maximum=LARGEST_WEIGHT)

@@ -39,6 +39,8 @@ _TABLED = 1.2  # readouts: rows a little outside the picture too
 _MAX_ROUNDS = 6
 _ROW_TOLERANCE = 1e-5  # readouts: 0.01 of 1000 rows, while which a picture moves by 0.001 px
 _TOGETHER = 16  # frames
+_STRIP = 32  # rows of nodes that are splined at once: a BLAS would share larger products out to
+# threads, which wait for processors that the encoder has
 _SMALLEST = 16 * GRID_STEP  # px; else splines would be carried on too far beyond the picture
 
 
@@ -79,10 +81,14 @@ class GridSolver:
         if np.isnan(solved).any() or min(width, height) < _SMALLEST:
             return None
         down, across = self._spacings
-        by_axis = np.ascontiguousarray(solved.transpose(2, 0, 1))  # (2, Ny, Nx), as the kernel's
+        by_axis = np.ascontiguousarray(solved.transpose(2, 0, 1))  # (2, Ny, Nx)
         rows = spline_matrix(height, *down) @ by_axis  # (2, Gh, Nx)
-        splined = rows @ spline_matrix(width, *across).T  # (2, Gh, Gw)
-        return WarpGrid(splined.astype(np.float32).transpose(1, 2, 0), width, height)
+        to_nodes = spline_matrix(width, *across).T
+        nodes = np.empty((*rows.shape[:2], to_nodes.shape[1]), np.float32)  # as the kernel reads
+        for top in range(0, nodes.shape[1], _STRIP):
+            strip = slice(top, top + _STRIP)
+            nodes[:, strip] = rows[:, strip] @ to_nodes
+        return WarpGrid(nodes.transpose(1, 2, 0), width, height)
 
     def node_by_node(self, t: float, quat_world_virtual: Floats, zoom: float) -> WarpGrid:
         """Return the grid of the frame at `t` s: quat_world_virtual (4,) as quat_xyzw."""

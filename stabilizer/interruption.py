@@ -6,8 +6,8 @@ import sys
 from typing import NoReturn
 
 INTERRUPTED = 130
-_UNHEARD = 1
-"""What all was done for could not be told."""
+_NOT_TOLD = 2
+"""Exit code where the output could not be written."""
 
 _AGAIN = 1.0
 """s between looks, once interrupted, whether that was heeded: libraries drop exceptions that befall
@@ -37,12 +37,16 @@ def end_interrupted(left: str = "each output is complete or as it was before") -
 
 
 def end(code: int) -> NoReturn:
-    """End the process at once: Python would take all apart that was imported, for 0.2 s."""
+    """End the process at once: Python would take all apart that was imported, for 0.2 s.
+
+    Output that cannot be written is told, and is exit code 2 where all else went well.
+    """
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except OSError:  # nobody reads on
-        code = code or _UNHEARD
+    except OSError as error:
+        print(f"stabilizer: error: output: {error.strerror}", file=sys.stderr, flush=True)
+        code = code or _NOT_TOLD
     os._exit(code)
 
 

@@ -1,7 +1,6 @@
 """Every image filter through one contract and against scipy; specs and kernel files."""
 
 import dataclasses
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -249,17 +248,16 @@ def test_parameters_are_checked_at_birth() -> None:
         BoxBlur(3.0)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"kernel: expected shape \(kh, kw\), got \(3,\)"):
         KernelFilter(np.ones(3))
-    with pytest.raises(ValueError, match="kernel: expected at most 63 × 63 numbers, got 1 × 64"):
-        KernelFilter(np.ones((1, 64)))
-    with pytest.raises(
-        ValueError, match=r"kernel: expected a finite number >= -1e\+06 .* got 2000000"
-    ):
+    for shape in ((1, 64), (0, 3)):
+        got = f"{shape[0]} × {shape[1]}"
+        with pytest.raises(ValueError, match=f"kernel: expected 1 × 1 to 63 × 63 .* got {got}"):
+            KernelFilter(np.ones(shape))
+    with pytest.raises(ValueError, match=r"kernel: expected a finite .* <= 1e\+06, got 2000000"):
         KernelFilter(np.full((1, 1), 2e6))
 
 
 def test_the_largest_filters_warn_of_nothing(frame: Frame) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        for spec in ("gaussian:30", "box:255", "sharpen:1e6", "gaussian:1e-300"):
-            parse_filter(spec + ":all")(frame)
-        KernelFilter(np.full((63, 63), -1e6), planes="all")(frame)
+    """Warnings are errors in all tests."""
+    for spec in ("gaussian:30", "box:255", "sharpen:1e6"):
+        parse_filter(spec + ":all")(frame)
+    KernelFilter(np.full((63, 63), -1e6), planes="all")(frame)

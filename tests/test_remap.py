@@ -353,6 +353,7 @@ def test_any_grid_whose_cells_hold_groups(step_xy) -> None:
 
 
 def test_auto_is_numba_where_it_can_be_imported(caplog) -> None:
+    caplog.set_level(logging.INFO)
     assert chosen_backend() == chosen_backend("numba") == "numba"
     assert not caplog.records
     assert chosen_backend("opencv") == "opencv"

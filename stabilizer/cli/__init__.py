@@ -41,7 +41,7 @@ for command in (
     app.command()(grouped(command))
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the program.
 
     0: done, 2: bad input or usage, 3: not synchronized, 4: what a damaged video holds was saved,

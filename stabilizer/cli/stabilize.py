@@ -95,7 +95,8 @@ def stabilize(
     encoding = _encoding(pictures)
     threads = thread_count(pictures.threads)
     filters = [parse_filter(spec) for spec in pictures.image_filter or ()]
-    with imported_beside("stabilizer.pipeline", *["pandas"] * (log is not None)):
+    planning = ["pandas"] if plan_file is None else []  # most logs are tables
+    with imported_beside("stabilizer.pipeline", *planning):
         info = probe(source)
     from stabilizer.pipeline import check_undamaged, render
     from stabilizer.remap import chosen_backend, warming_up
@@ -147,9 +148,10 @@ def stabilize(
 
 @contextmanager
 def imported_beside(*modules: str) -> Iterator[None]:
-    """Import modules while the block decodes, which needs no Python, and leave when all are there.
+    """Import modules while the block runs, and leave when all are there.
 
-    What goes wrong is told where they are imported to be used.
+    Of use where it waits for a disk or decodes, which needs no Python. An error of the block waits
+    for nothing; errors of the modules are told where these are imported to be used.
     """
 
     def imports() -> None:

@@ -84,14 +84,17 @@ def convolve(
 
 @dataclass(frozen=True, eq=False)
 class Convolution:
-    """What `convolve` and `separable` do to an image, by a kernel that is looked at once."""
+    """`convolve` in mode `same`, for many images: the kernel is checked and separated once.
+
+    Made by `of` or `separable`, which raise ValueError naming the argument.
+    """
 
     _correlation: Correlation
 
     @classmethod
-    def by(cls, kernel: ArrayLike, *, border: Border = "reflect_101") -> Self:
+    def of(cls, kernel: ArrayLike, *, border: Border = "reflect_101") -> Self:
         """Take a kernel (kh, kw)."""
-        return cls._of(factors(_kernel("kernel", kernel, ("kh", "kw"))[::-1, ::-1]), border)
+        return cls._by(factors(_kernel("kernel", kernel, ("kh", "kw"))[::-1, ::-1]), border)
 
     @classmethod
     def separable(
@@ -99,15 +102,18 @@ class Convolution:
     ) -> Self:
         """Take a kernel (kw,) for the rows and one (kh,) for the columns."""
         row = _kernel("row_kernel", row_kernel, ("kw",))[::-1]
-        return cls._of((row, _kernel("column_kernel", column_kernel, ("kh",))[::-1]), border)
+        return cls._by((row, _kernel("column_kernel", column_kernel, ("kh",))[::-1]), border)
 
     def __call__(self, image: ArrayLike, dtype: DTypeLike | None = None) -> Image:
-        """Return the image (H, W) or (H, W, C) convolved, of its own dtype or `dtype`."""
+        """Return the image (H, W) or (H, W, C) convolved, of its own dtype or `dtype`.
+
+        Raises ValueError or TypeError for what is no image.
+        """
         pixels = _image(image)
         return np.ascontiguousarray(self._correlation(pixels, _dtype(dtype, pixels)))
 
     @classmethod
-    def _of(cls, kernel: Factors, border: Border) -> Self:
+    def _by(cls, kernel: Factors, border: Border) -> Self:
         margins = _margins("same", size(kernel), (0, 0), correlate=False)
         return cls(Correlation([kernel], margins, border))
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -28,7 +29,10 @@ LARGEST_DIRECT_KERNEL = 49
 
 @dataclass(frozen=True, eq=False)
 class Correlation:
-    """Extends images by border pixels and correlates them where the kernel lies wholly inside."""
+    """Extends images by border pixels and correlates them where the kernel lies wholly inside.
+
+    Raises ValueError for a border that is none of `BORDERS`.
+    """
 
     kernels: Sequence[Factors]
     """One for all channels, or C."""
@@ -37,15 +41,18 @@ class Correlation:
     border: Border = "reflect_101"
     bias: Floats = field(default_factory=lambda: np.zeros(()))
     """Added to each sum, or to those of each channel (C,)."""
-    _error: float = field(init=False)
-    """Bound of that of float32 sums over pixels of magnitude 1."""
-    _is_biased: bool = field(init=False)
 
     def __post_init__(self) -> None:
         if self.border not in BORDERS:
             raise ValueError(f"border: expected one of {', '.join(BORDERS)}; got {self.border!r}")
-        object.__setattr__(self, "_error", max(map(_float32_error, self.kernels)))
-        object.__setattr__(self, "_is_biased", bool(self.bias.any()))
+
+    @cached_property
+    def _float32_error(self) -> float:
+        return max(map(_float32_error, self.kernels))
+
+    @cached_property
+    def _is_biased(self) -> bool:
+        return bool(self.bias.any())
 
     def __call__(self, image: Image, dtype: np.dtype[Any]) -> Image:
         """Return the sums over an image (H, W) or (H, W, C) as `dtype`."""
@@ -76,7 +83,7 @@ class Correlation:
         if image.dtype != dtype or dtype not in (np.uint8, np.uint16) or self._is_biased:
             return np.float64
         peak = 255 if dtype == np.uint8 else int(image.max())
-        if peak * self._error > 1 / 256:
+        if peak * self._float32_error > 1 / 256:
             return np.float64
         return np.uint8 if dtype == np.uint8 else np.float32
 

@@ -44,15 +44,15 @@ def check_compiler() -> None:
     if find_spec("numba") is None:
         raise ImportError("it is not installed")
     if next(_kept(f"{_PREFIX}*-{_machine()}{_SUFFIX}"), None) is None:
-        import numba  # noqa: F401
+        _import_numba()
 
 
 @cache
 def warp_function(layout: Layout) -> Function:
     """Return the kernel for a layout, which takes addresses, see `kernels.compiled`.
 
-    It runs without the GIL. It takes seconds where it was never compiled before; raises
-    StabilizerError where that cannot be done.
+    It runs without the GIL. It takes seconds where it is not kept; raises StabilizerError where
+    it cannot be compiled then.
     """
     numbers = "-".join(map(str, astuple(layout)))
     name = f"{_PREFIX}{numbers}-{_machine()}{_SUFFIX}"
@@ -63,11 +63,19 @@ def warp_function(layout: Layout) -> Function:
     return _linked(code)
 
 
+def _import_numba() -> None:
+    """Raise ImportError for whatever is wrong with numba."""
+    try:
+        import numba  # noqa: F401
+    except Exception as error:
+        raise ImportError(str(error)) from error
+
+
 def _kept(names: str) -> Iterator[bytes]:
     """Yield machine code that was kept by such names, whole, and made of the same sources."""
     for folder in _folders():
-        with suppress(OSError):
-            for path in folder.glob(names):
+        for path in folder.glob(names):
+            with suppress(OSError):
                 content = path.read_bytes()
                 if content[:_WHOLE] == _digest(content[_WHOLE:]):
                     yield content[_WHOLE:]
@@ -87,7 +95,7 @@ def _keep(name: str, code: bytes) -> None:
 def _tell_that_nothing_is_kept() -> None:
     LOG.warning(
         "%s cannot be written to: the warp is compiled anew at each start, which takes seconds; "
-        "name a folder in the environment's NUMBA_CACHE_DIR",
+        "name another folder in the environment's NUMBA_CACHE_DIR",
         " and ".join(map(str, _folders())),
     )
 
@@ -122,19 +130,25 @@ def _processor() -> tuple[str, str]:
 
 def _digest(code: bytes) -> bytes:
     """Return a checksum of code and of this package's files, of which it was made."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join([code, *(file.read_bytes() for file in sources)])).digest()
+    return hashlib.sha256(code + _sources()).digest()
+
+
+@cache
+def _sources() -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
 
 
 def _compiled(layout: Layout) -> bytes:
     """Return machine code whose only entry is the kernel, by numba's own calling convention."""
     try:
-        from stabilizer.remap.kernels import compiled  # imports numba
+        _import_numba()
     except ImportError as error:
         raise StabilizerError(
-            f"numba cannot be imported any more ({error}), and this warp was never compiled; "
+            f"numba cannot be imported any more ({error}), and this warp is not kept; "
             "install numba anew, or choose the backend opencv"
         ) from error
+    from stabilizer.remap.kernels import compiled
+
     function = compiled(layout)
     module = llvm.parse_assembly(function.inspect_llvm())
     module.link_in(llvm.parse_assembly(_NOTHING_IS_COUNTED))

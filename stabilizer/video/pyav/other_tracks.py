@@ -263,7 +263,10 @@ class OtherTracks:
 
 
 def opened_for_tracks(path: AnyPath) -> InputContainer:
-    """Open a file whose video is not asked for, but perhaps a cover."""
+    """Open a file whose pictures are not asked for, but for a cover, which is to have its size.
+
+    Raises StabilizerError as `opened` does.
+    """
     container = opened(path, pictures=False)
     if any(is_cover(stream) for stream in container.streams):
         container.close()

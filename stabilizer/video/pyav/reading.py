@@ -71,6 +71,7 @@ _FULL_RANGE = 2
 _LIMITS = {"max_pixels": str(MOST_PIXELS)}
 """Options of decoders, which refuse larger pictures before they take memory for them."""
 _NO_PICTURES = {"skip_frame": "all"}
+"""Options of decoders that take no pictures."""
 _PROGRESSIVE = 1
 """FFmpeg's number of the order of fields where a picture has none; 0 if that is unknown."""
 _SAYS_INTERLACED = (
@@ -287,8 +288,8 @@ def errors_about(path: AnyPath, fact: str) -> Iterator[None]:
 def opened(path: AnyPath, *, pictures: bool = True) -> InputContainer:
     """Open a file to read from, or a sequence of images.
 
-    Without `pictures` FFmpeg decodes none, which takes longer than all else; then covers, and what
-    of videos stands in no head, have no format and perhaps no size.
+    FFmpeg decodes some, which takes longer than all else; without `pictures` it does not, and they
+    may have neither format nor size.
     Raises StabilizerError if it is missing or no audio or video.
     """
     how: dict[str, Any] = {"options": _LIMITS if pictures else _LIMITS | _NO_PICTURES}
