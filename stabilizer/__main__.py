@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 
 from stabilizer.interruption import end, end_interrupted, heed_signals, was_interrupted
 
@@ -13,6 +14,9 @@ is."""
 def program() -> None:
     """Run the command line and end the process, also where a signal ends it."""
     heed_signals()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed: what is written there is to go nowhere
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     gc.set_threshold(_GARBAGE)
     # matrices here are small: more threads of numpy's and scipy's would only cost their start
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

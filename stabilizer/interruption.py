@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 INTERRUPTED = 130
@@ -32,7 +33,7 @@ def was_interrupted() -> bool:
 
 def end_interrupted(left: str = "each output is complete or as it was before") -> NoReturn:
     """End the process at once: a thread may wait for a lock of an import that was interrupted."""
-    print(f"stabilizer: error: interrupted; {left}", file=sys.stderr, flush=True)
+    say(f"stabilizer: error: interrupted; {left}")
     end(INTERRUPTED)
 
 
@@ -42,16 +43,22 @@ def end(code: int) -> NoReturn:
     Output that cannot be written is told, and is exit code 2 where all else went well.
     """
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except OSError as error:
-        print(f"stabilizer: error: output: {error.strerror}", file=sys.stderr, flush=True)
+        say(f"stabilizer: error: output: {error.strerror}")
         code = code or _NOT_TOLD
     os._exit(code)
 
 
+def say(line: str) -> None:
+    """Write a line to stderr, unless nothing can be written there."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
 def _interrupt(number: int, _: object) -> None:
     _signals.append(number)
+    sys.unraisablehook = lambda _: None  # what is raised where nobody can catch it is raised again
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, _raise_unless_raised)
         signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)

@@ -53,17 +53,19 @@ def test_verbose_says_what_was_assumed(stem, tmp_path) -> None:
 def test_output_that_cannot_be_written_is_told(stem) -> None:
     reads, writes = os.pipe()
     os.close(reads)
-    command = [*STABILIZER, "info", f"{stem}.mp4", "--json"]
-    done = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, env=ENVIRONMENT)
+    for words in (["info", f"{stem}.mp4", "--json"], ["info", f"{stem}.mp4"], ["--help"]):
+        command = [*STABILIZER, *words]
+        done = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, env=ENVIRONMENT)
+        assert done.returncode == 2
+        assert done.stderr == b"stabilizer: error: output: Broken pipe\n"
     os.close(writes)
-    assert done.returncode == 2
-    assert done.stderr == b"stabilizer: error: output: Broken pipe\n"
 
 
 def test_a_closed_output_is_as_good_as_one_that_is_thrown_away(stem) -> None:
-    closed = ["sh", "-c", '"$@" >&-', "sh", *STABILIZER, "info", f"{stem}.mp4", "--json"]
-    done = subprocess.run(closed, capture_output=True, env=ENVIRONMENT)
-    assert (done.returncode, done.stderr) == (0, b"")
+    for how, video, code in ((">&-", f"{stem}.mp4", 0), ("2>&-", "none.mp4", 2)):
+        closed = ["sh", "-c", f'"$@" {how}', "sh", *STABILIZER, "info", video, "--json"]
+        done = subprocess.run(closed, capture_output=True, env=ENVIRONMENT)
+        assert (done.returncode, done.stdout, done.stderr) == (code, b"", b"")
 
 
 def test_every_option_is_understood(stem, tmp_path) -> None:

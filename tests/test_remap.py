@@ -370,6 +370,25 @@ def test_a_missing_numba_is_told_not_passed_over(monkeypatch, caplog) -> None:
         chosen_backend("numba")
 
 
+@pytest.mark.parametrize("error", [OSError("no library"), AttributeError("no\nattribute")])
+def test_whatever_is_wrong_with_numba_is_told_in_a_line(error, monkeypatch, caplog) -> None:
+    def broken() -> None:
+        raise error
+
+    monkeypatch.setattr("stabilizer.remap.machine_code.check_compiler", broken)
+    assert chosen_backend("auto") == "opencv"
+    assert f"numba cannot be imported ({' '.join(str(error).split())})" in caplog.text
+    with pytest.raises(StabilizerError, match="or choose the backend opencv"):
+        chosen_backend("numba")
+
+
+def test_what_numba_cannot_compile_is_told(tmp_path) -> None:
+    code = "from stabilizer.remap import warm_up; warm_up('gray', 'linear', 'numba')"
+    run = python(code, NUMBA_CACHE_DIR=str(tmp_path), NUMBA_DISABLE_JIT="1")
+    assert "StabilizerError: numba cannot compile the warp (" in run.stderr
+    assert not [*tmp_path.iterdir()]
+
+
 def test_without_numba_frames_are_warped_all_the_same() -> None:
     code = (
         "import sys; sys.modules['numba'] = sys.modules['llvmlite'] = None\n"
@@ -448,7 +467,7 @@ def test_a_numba_that_broke_after_it_compiled_is_told(tmp_path, damage) -> None:
     if damage is None:
         assert of_broken("linear").stdout.strip() == "numba"
         last = of_broken("cubic").stderr.splitlines()[-1]
-        assert "StabilizerError: numba cannot be imported any more (numba needs another" in last
+        assert "StabilizerError: numba cannot compile the warp (numba needs another" in last
         assert "choose the backend opencv" in last
     else:
         for path in kept.iterdir():

@@ -14,7 +14,7 @@ from gyro_data.errors import GyroDataError
 from stabilizer.cli import calibrate, convert, info, plan, simulate, stabilize, sync
 from stabilizer.cli.grouping import grouped
 from stabilizer.errors import StabilizerError, SyncRefused
-from stabilizer.interruption import INTERRUPTED, end_interrupted
+from stabilizer.interruption import INTERRUPTED, end_interrupted, say
 
 __all__ = ["app", "main"]
 
@@ -60,7 +60,9 @@ def main() -> NoReturn:
     except SyncRefused as error:
         _fail(str(error), SYNC_FAILED)
     except OSError as error:
-        _fail(f"{error.filename or 'output'}: {error.strerror}", BAD_INPUT)
+        _fail(f"{error.filename or 'output'}: {error.strerror or error}", BAD_INPUT)
+    except SystemExit:  # of typer and rich, where nobody reads the output any more
+        _fail("output: Broken pipe", BAD_INPUT)
     except (GyroDataError, StabilizerError) as error:
         _fail(str(error), BAD_INPUT)
     except (ValueError, TypeError) as error:
@@ -78,7 +80,7 @@ def _fail(message: str, code: int) -> NoReturn:
 
 
 def _tell(message: str) -> None:
-    print(f"stabilizer: error: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    say(f"stabilizer: error: {' '.join(message.split())}")
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from stabilizer.cli.options import TalkOptions
 from stabilizer.errors import StabilizerError
+from stabilizer.interruption import say
 
 if TYPE_CHECKING:
     from stabilizer.plan import Plan
@@ -179,7 +180,7 @@ class _Lines:
             "eta_s": None if rate is None else round((self._total - self._done) / rate, 1),
             "elapsed_s": round(spent, 2),
         }
-        print(json.dumps(facts), file=sys.stderr, flush=True)
+        say(json.dumps(facts))
 
 
 def print_table(title: str, facts: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ def chosen_backend(name: str = "auto") -> str:
         from stabilizer.remap.machine_code import check_compiler  # imports llvmlite
 
         check_compiler()
-    except ImportError as error:
+    except Exception as error:  # whatever is wrong with numba or llvmlite
         if name == "numba":
             raise StabilizerError(
                 f"numba cannot be imported ({error}); install it (pip install numba), or choose "
@@ -33,7 +33,7 @@ def chosen_backend(name: str = "auto") -> str:
         LOG.warning(
             "numba cannot be imported (%s): frames are warped by OpenCV, which takes four "
             "times as long or more; pip install numba",
-            error,
+            " ".join(str(error).split()),
         )
         return "opencv"
     return "numba"

@@ -37,14 +37,14 @@ _NOTHING_IS_COUNTED = "define void @NRT_MemInfo_call_dtor(ptr %memory) { ret voi
 
 
 def check_compiler() -> None:
-    """Raise ImportError where numba is missing, or is made for another version of numpy.
+    """Raise ImportError where numba is missing, or whatever it raises where it is imported.
 
     It is not imported where kernels are kept that it compiled, whichever: it worked then.
     """
     if find_spec("numba") is None:
         raise ImportError("it is not installed")
     if next(_kept(f"{_PREFIX}*-{_machine()}{_SUFFIX}"), None) is None:
-        _import_numba()
+        import numba  # noqa: F401
 
 
 @cache
@@ -63,22 +63,17 @@ def warp_function(layout: Layout) -> Function:
     return _linked(code)
 
 
-def _import_numba() -> None:
-    """Raise ImportError for whatever is wrong with numba."""
-    try:
-        import numba  # noqa: F401
-    except Exception as error:
-        raise ImportError(str(error)) from error
-
-
 def _kept(names: str) -> Iterator[bytes]:
     """Yield machine code that was kept by such names, whole, and made of the same sources."""
+    paths: list[Path] = []
     for folder in _folders():
-        for path in folder.glob(names):
-            with suppress(OSError):
-                content = path.read_bytes()
-                if content[:_WHOLE] == _digest(content[_WHOLE:]):
-                    yield content[_WHOLE:]
+        with suppress(OSError):
+            paths += folder.glob(names)
+    for path in paths:
+        with suppress(OSError):
+            content = path.read_bytes()
+            if content[:_WHOLE] == _digest(content[_WHOLE:]):
+                yield content[_WHOLE:]
 
 
 def _keep(name: str, code: bytes) -> None:
@@ -141,15 +136,14 @@ def _sources() -> bytes:
 def _compiled(layout: Layout) -> bytes:
     """Return machine code whose only entry is the kernel, by numba's own calling convention."""
     try:
-        _import_numba()
-    except ImportError as error:
-        raise StabilizerError(
-            f"numba cannot be imported any more ({error}), and this warp is not kept; "
-            "install numba anew, or choose the backend opencv"
-        ) from error
-    from stabilizer.remap.kernels import compiled
+        from stabilizer.remap.kernels import compiled  # imports numba
 
-    function = compiled(layout)
+        function = compiled(layout)
+    except Exception as error:  # whatever is wrong with numba
+        raise StabilizerError(
+            f"numba cannot compile the warp ({error!s:.200}); install numba anew, or choose the "
+            "backend opencv"
+        ) from error
     module = llvm.parse_assembly(function.inspect_llvm())
     module.link_in(llvm.parse_assembly(_NOTHING_IS_COUNTED))
     entry = module.get_function(function.native_name.removeprefix("cfunc."))
