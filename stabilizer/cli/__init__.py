@@ -75,12 +75,8 @@ def main() -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    _tell(message)
-    sys.exit(code)
-
-
-def _tell(message: str) -> None:
     say(f"stabilizer: error: {' '.join(message.split())}")
+    sys.exit(code)
 
 
 def _print_version(wanted: bool) -> None:

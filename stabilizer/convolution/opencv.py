@@ -38,7 +38,7 @@ class Correlation:
     """One for all channels, or C."""
     margins: tuple[int, int, int, int]
     """Border pixels at the top, bottom, left and right."""
-    border: Border = "reflect_101"
+    border: Border
     bias: Floats = field(default_factory=lambda: np.zeros(()))
     """Added to each sum, or to those of each channel (C,)."""
 
