@@ -5,14 +5,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from gyro_data import GyroDataError, read
 from stabilizer import StabilizerError
+from stabilizer.cli.stabilize import imported_beside
 from stabilizer.video import probe
 from tests.command_line import (
     ENVIRONMENT,
@@ -288,3 +292,38 @@ def test_an_interrupted_run_leaves_what_was_there(stem, tmp_path, how) -> None:
     assert errors == "stabilizer: error: interrupted; each output is complete or as it was before\n"
     assert [p.name for p in tmp_path.iterdir()] == ["steady.mp4"]
     assert output.read_text() == "earlier"
+
+
+def test_what_is_imported_beside_is_there_afterwards(tmp_path, monkeypatch) -> None:
+    for name in ("slow_module", "next_module"):
+        (tmp_path / f"{name}.py").write_text("import time; time.sleep(0.2)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with imported_beside("slow_module", "next_module"):
+        pass
+    assert {"slow_module", "next_module"} <= set(sys.modules)
+    for name in ("slow_module", "next_module"):
+        monkeypatch.delitem(sys.modules, name)
+
+
+def test_modules_that_fail_beside_are_told_where_they_are_used(tmp_path, monkeypatch) -> None:
+    (tmp_path / "broken_module.py").write_text("raise RuntimeError('broken')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with imported_beside("broken_module"):
+        pass
+    with pytest.raises(RuntimeError, match="broken"):
+        import_module("broken_module")
+
+
+def test_an_error_does_not_wait_for_what_is_imported_beside(tmp_path, monkeypatch) -> None:
+    gate = threading.Event()
+    monkeypatch.setitem(sys.modules, "gate_module", SimpleNamespace(gate=gate))
+    (tmp_path / "long_module.py").write_text("import gate_module; gate_module.gate.wait(30)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(StabilizerError, match="no video"), imported_beside("long_module"):
+        raise StabilizerError("no video")
+    importing = [thread for thread in threading.enumerate() if thread.name == "import"]
+    assert importing
+    gate.set()
+    for thread in importing:
+        thread.join()
+    monkeypatch.delitem(sys.modules, "long_module")

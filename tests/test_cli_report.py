@@ -115,7 +115,8 @@ def calls(stem: Path, folder: Path) -> list[list[object]]:
 
 def test_every_command_is_quiet_or_verbose_but_not_both(stem, tmp_path) -> None:
     for call in calls(stem, tmp_path):
-        refused(run(*call, "--quiet", "--verbose"), "--quiet and --verbose exclude each other")
+        for wrong in ([*call, "--quiet", "--verbose"], ["-v", *call, "-q"]):
+            refused(run(*wrong), "--quiet and --verbose exclude each other")
         if call[0] not in ("sync", "calibrate"):  # which want a longer clip
             done = run(*call, "-q")
             assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), call

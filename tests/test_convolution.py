@@ -412,6 +412,7 @@ def test_sharpen_keeps_a_constant_image_and_adds_what_a_blur_takes(
         ((IMPULSE, np.ones((8, 1))), {"mode": "valid"}, r"kernel: expected at most .*\(7, 7\)"),
         ((IMPULSE, KERNEL), {"mode": "middle"}, "mode: expected one of same, valid, full"),
         ((IMPULSE, KERNEL), {"border": "mirror"}, "border: expected one of constant, replicate"),
+        ((IMPULSE, KERNEL), {"border": ["wrap"]}, r"border: expected one of .*; got \['wrap'\]"),
         ((IMPULSE, KERNEL), {"padding": 1}, 'padding: expected 0 unless mode is "valid"'),
         ((IMPULSE, KERNEL), {"stride": 0}, "stride: expected a whole number >= 1, got 0"),
         ((IMPULSE, KERNEL), {"stride": 1.5}, "stride: expected a whole number >= 1, got 1.5"),

@@ -3,7 +3,6 @@
 Heavy modules are imported inside the commands, so that `--help` answers at once.
 """
 
-import logging
 import re
 import sys
 from typing import Annotated, NoReturn
@@ -13,6 +12,7 @@ import typer
 from gyro_data.errors import GyroDataError
 from stabilizer.cli import calibrate, convert, info, plan, simulate, stabilize, sync
 from stabilizer.cli.grouping import grouped
+from stabilizer.cli.show import begin
 from stabilizer.errors import StabilizerError, SyncRefused
 from stabilizer.interruption import INTERRUPTED, end_interrupted, say
 
@@ -98,9 +98,4 @@ def _program(
     ] = False,
 ) -> None:
     """Make a steady video of a shaky one, with the gyro log that was recorded beside it."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        format="stabilizer: %(levelname)s: %(message)s",
-    )
-    for level in (logging.INFO, logging.WARNING):
-        logging.addLevelName(level, logging.getLevelName(level).lower())
+    begin(verbose)

@@ -57,7 +57,19 @@ class Style(StrEnum):
     NONE = "none"
 
 
-_quiet, _style = False, Style.BAR
+_verbose, _quiet, _style = False, False, Style.BAR
+
+
+def begin(verbose: bool) -> None:
+    """Have warnings told, or all that is logged, before any command's own options are heeded."""
+    global _verbose
+    _verbose = verbose
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="stabilizer: %(levelname)s: %(message)s",
+    )
+    for level in (logging.INFO, logging.WARNING):
+        logging.addLevelName(level, logging.getLevelName(level).lower())
 
 
 def heed(talk: TalkOptions, progress: str = Style.BAR) -> None:
@@ -66,7 +78,7 @@ def heed(talk: TalkOptions, progress: str = Style.BAR) -> None:
     Raises StabilizerError for options that exclude each other, ValueError for what is no `Style`.
     """
     global _quiet, _style
-    if talk.verbose and talk.quiet:
+    if (talk.verbose or _verbose) and talk.quiet:
         raise StabilizerError("--quiet and --verbose exclude each other")
     if progress not in [*Style]:
         raise ValueError(f"progress: expected one of {', '.join(Style)}, got {progress!r}")

@@ -43,7 +43,7 @@ class Correlation:
     """Added to each sum, or to those of each channel (C,)."""
 
     def __post_init__(self) -> None:
-        if self.border not in BORDERS:
+        if not isinstance(self.border, str) or self.border not in BORDERS:
             raise ValueError(f"border: expected one of {', '.join(BORDERS)}; got {self.border!r}")
 
     @cached_property
