@@ -70,7 +70,7 @@ def print_lookup_accuracy() -> None:
     print("\nlargest error in degrees of lookups between exact samples")
     for hz in RATES_HZ:
         t = np.linspace(0, 10, 10 * hz + 1)
-        cubic = Orientation(t, motion.R_world_body(t), rate=motion.rate(t))
+        cubic = Orientation.of(t, motion.R_world_body(t), rate=motion.rate(t))
         errors = [angle_deg(truth, o.at(t_query)).max() for o in (cubic, replace(cubic, rate=None))]
         print(f"{hz:>8} Hz        cubic {errors[0]:.2g}   slerp {errors[1]:.2g}")
 

@@ -144,7 +144,7 @@ def judge(seed: int) -> Verdict:
         path = smoother.plan(clip.t, clip.border, zoom)
     except StabilizerError as error:
         return Verdict(0, 0, 0, np.inf, np.nan, np.inf, f"{name}: {error}")
-    t, quat = path.virtual.t, path.virtual.R_world_cam.as_quat()
+    t, quat = path.virtual.t, path.virtual.quat_xyzw
     margin = clip.border.margin(t, quat, path.zoom, _JUDGED_PER_EDGE)
     k = slice(None, None, _SPOILED_STEP)
     spoiled = clip.border.margin(t[k], quat[k], path.zoom[k] * _SPOILED_ZOOM)
@@ -233,7 +233,7 @@ def print_invariance() -> None:
     print(f"windows, 240 s: path {angle:.5f} deg ({focal:.3f} px), zoom {largest:.4f} % from whole")
     again = _plan(clip)
     same = np.array_equal(again.zoom, windows.zoom) and np.array_equal(
-        again.virtual.R_world_cam.as_quat(), windows.virtual.R_world_cam.as_quat()
+        again.virtual.quat_xyzw, windows.virtual.quat_xyzw
     )
     print(f"two runs: {'equal to the bit' if same else 'MISSED: they differ'}")
 

@@ -84,7 +84,7 @@ def virtual_motion(plan: Plan, motion: Motion) -> Motion:
     The plan's world is the log's first body frame; both know where the camera looked at time 0.
     """
     R_scene_world = motion.at(np.zeros(1))[0] * plan.measured.at(0.0).inv()
-    return Replayed(Orientation(plan.frame_times, R_scene_world * plan.virtual.R_world_cam), 0.0)
+    return Replayed(Orientation.of(plan.frame_times, R_scene_world * plan.virtual.R_world_cam), 0.0)
 
 
 def run_ffmpeg(folder: Path, *arguments: str) -> str:

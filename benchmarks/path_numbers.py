@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.signal import butter, sosfiltfilt
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats
-from gyro_data.quaternions import conjugate, continuous, multiply, normalize, to_rotvec
+from gyro_data.quaternions import conjugate, from_rotvec, multiply, normalize, to_rotvec
 from stabilizer.crop import CroppedPath
 from stabilizer.path import CameraPath
 
@@ -50,7 +49,7 @@ def measure(path: CroppedPath, focal: float) -> Numbers:
 
     The frames may come at any times: a spline through them is looked at 30 times per second.
     """
-    values = np.column_stack([continuous(path.virtual.R_world_cam.as_quat()), np.log(path.zoom)])
+    values = np.column_stack([path.virtual.quat_xyzw, np.log(path.zoom)])
     first, last = path.virtual.t[[0, -1]]
     t = first + np.arange(int((last - first) * _RATE + 1e-6) + 1) / _RATE
     at = CubicSpline(path.virtual.t, values)(t)
@@ -107,7 +106,7 @@ def print_check() -> None:
     """Print the metrics of a swing whose numbers are known: amplitude/√2 (2 sin(π f / fps))ⁿ."""
     t, f, amplitude = np.arange(1801) / 30, 3.0, 10.0
     turn = np.outer(np.sin(2 * np.pi * f * t), [0, amplitude / 1450, 0])
-    path = CameraPath(t, Rotation.from_rotvec(turn))
+    path = CameraPath(t, from_rotvec(turn))
     zoom = np.exp(0.01 * np.sin(2 * np.pi * 0.1 * t))
     found = measure(CroppedPath(path, zoom, np.zeros(len(t))), 1450.0)
     rms, factor = amplitude / np.sqrt(2), 2 * np.sin(np.pi * f / 30)

@@ -12,7 +12,6 @@ import numpy as np
 from scipy.linalg import solve_banded
 from scipy.ndimage import convolve1d, minimum_filter1d
 from scipy.optimize import brentq
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats
 from gyro_data.quaternions import conjugate, continuous, multiply, normalize, to_rotvec
@@ -40,7 +39,7 @@ Filter = Callable[[CameraPath, Floats, float], Floats]
 def gaussian_path(measured: CameraPath, t: Floats, time_constant: float) -> Floats:
     """Return the mean rotations under a Gaussian of standard deviation `time_constant` s."""
     smooth = Gaussian(min(time_constant, 30.0))(measured, t)
-    return np.asarray(smooth.R_world_cam.as_quat())
+    return smooth.quat_xyzw
 
 
 def adaptive_path(measured: CameraPath, t: Floats, speed: float) -> Floats:
@@ -60,7 +59,7 @@ def adaptive_path(measured: CameraPath, t: Floats, speed: float) -> Floats:
     away = np.linalg.norm(_turns(normalize(smooth), quat), axis=-1)
     away = both_ways(away[:, None], _share(_FAST))[:, 0]
     ratio *= np.maximum(away / away.max(), _LEAST_SHARE)
-    return CameraPath(at, Rotation.from_quat(both_ways(quat, _blended(ratio, slower)))).quat_at(t)
+    return CameraPath(at, normalize(both_ways(quat, _blended(ratio, slower)))).quat_at(t)
 
 
 def both_ways(x: Floats, share: Floats | float) -> Floats:
@@ -124,7 +123,7 @@ class Rival:
     def with_zoom(self, border: BorderCheck, t: Floats, quat: Floats) -> CroppedPath:
         """Return a path R_world_virtual (F, 4) with the dynamic zoom that it needs."""
         zoom = self._zoom(border, t, quat, _FINE)
-        virtual = CameraPath(t, Rotation.from_quat(quat))
+        virtual = CameraPath(t, normalize(quat))
         return CroppedPath(virtual, zoom, border.margin(t, quat, zoom))
 
     def _zoom(self, border: BorderCheck, t: Floats, quat: Floats, per_edge: int) -> Floats:

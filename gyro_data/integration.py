@@ -7,7 +7,6 @@ import logging
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats, number
 from gyro_data.log import GyroLog
@@ -69,7 +68,7 @@ def integrate(log: GyroLog, *, method: str = "cubic", max_bridge: float = 0.02) 
     rotvec = INTEGRATORS[method](log.t, log.gyro)
     rotvec[inside_gaps((log.t[:-1] + log.t[1:]) / 2, gaps)] = 0.0
     quat_xyzw = cumulative_product(from_rotvec(np.concatenate([np.zeros((1, 3)), rotvec])))
-    return Orientation(log.t, Rotation.from_quat(quat_xyzw), rate=log.gyro, gaps=gaps)
+    return Orientation(log.t, quat_xyzw, rate=log.gyro, gaps=gaps)
 
 
 def _long_gaps(log: GyroLog, max_bridge: float) -> Floats:

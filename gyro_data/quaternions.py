@@ -53,6 +53,38 @@ def to_rotvec(q: Floats) -> Floats:
     return np.asarray(q[..., :3] * scale[..., None])
 
 
+def from_matrix(R: Floats) -> Floats:
+    """Return the rotation matrix R (3, 3) as a quaternion (4,), w ≥ 0.
+
+    It is the eigenvector of the largest eigenvalue, 1, of a symmetric matrix: Bar-Itzhack, "New
+    method for extracting the quaternion from a rotation matrix", J. Guidance 23(6), 2000, eq. 1.
+    """
+    twice_axis = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]])
+    K = np.zeros((4, 4))
+    K[:3, :3] = R + R.T - np.trace(R) * np.eye(3)
+    K[3, :3] = K[:3, 3] = twice_axis
+    K[3, 3] = np.trace(R)
+    q = np.linalg.eigh(K / 3)[1][:, -1]
+    return np.asarray(-q if q[3] < 0 else q)
+
+
+def to_matrix(q: Floats) -> Floats:
+    """Return the rotation matrices (..., 3, 3) of unit quaternions q (..., 4)."""
+    x, y, z, w = np.moveaxis(q, -1, 0)
+    R = np.empty((*q.shape[:-1], 3, 3))
+    R[..., 0, 0] = 1 - 2 * (y * y + z * z)
+    R[..., 1, 1] = 1 - 2 * (x * x + z * z)
+    R[..., 2, 2] = 1 - 2 * (x * x + y * y)
+    for row, column, even, odd in (
+        (1, 0, x * y, w * z),
+        (0, 2, x * z, w * y),
+        (2, 1, y * z, w * x),
+    ):
+        R[..., row, column] = 2 * (even + odd)
+        R[..., column, row] = 2 * (even - odd)
+    return R
+
+
 def rotate(q: Floats, v: Floats) -> Floats:
     """Return v' = R(q) v (..., 3), broadcast: v' = v + w u + q_v × u with u = 2 q_v × v."""
     u = 2.0 * np.cross(q[..., :3], v)

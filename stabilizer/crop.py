@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats, number
-from gyro_data.quaternions import conjugate, from_rotvec, multiply, to_rotvec
+from gyro_data.quaternions import conjugate, from_rotvec, multiply, normalize, to_rotvec
 from stabilizer.border import DENSE, LARGEST_ZOOM, BorderCheck
 from stabilizer.convolution import gaussian
 from stabilizer.errors import StabilizerError
@@ -83,7 +82,7 @@ def fit_crop(wish: CameraPath, border: BorderCheck, zoom: ZoomRange) -> CroppedP
         if chosen > zoom.high:
             exceeds(zoom, chosen)
         quat_virtual = pull(border, t, quat_measured, quat_virtual, np.full(len(t), chosen))
-    virtual = replace(wish, R_world_frame=Rotation.from_quat(quat_virtual))
+    virtual = replace(wish, quat_xyzw=normalize(quat_virtual))
     zooms = np.full(len(t), chosen)
     return CroppedPath(virtual, zooms, border.margin(t, quat_virtual, zooms))
 

@@ -12,10 +12,9 @@ from threading import Lock
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats
-from gyro_data.quaternions import conjugate, multiply
+from gyro_data.quaternions import conjugate, multiply, to_matrix
 from stabilizer.camera import Camera
 from stabilizer.path import CameraPath
 from stabilizer.splines import spline
@@ -67,7 +66,7 @@ class GridSolver:
         span = np.linspace(-0.5, 0.5, _N_TURNS) * (_TABLED * self.camera.readout_time)
         times = t[:, None] + span
         quat = multiply(conjugate(self.measured.quat_at(times)), quat_world_virtual[:, None])
-        turns = Rotation.from_quat(quat.reshape(-1, 4)).as_matrix().reshape(*times.shape, 9)
+        turns = to_matrix(quat).reshape(*times.shape, 9)
         points = self._by_row(rays, turns)
         points[self._unsteady(t)] = np.nan
         return points.reshape(len(t), *(spacing.n for spacing in self._spacings), 2)

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import number
 from stabilizer.border import BorderCheck
@@ -32,9 +31,10 @@ def output_camera(camera: Camera, lens_correction: float, *, inset: float) -> Ca
     if lens is camera.lens:
         return camera
     view = replace(camera, lens=lens, fx=camera.fx * SMALLEST, fy=camera.fy * SMALLEST)
-    still = CameraPath(np.array([-1.0, 1.0]), Rotation.from_quat([[0.0, 0.0, 0.0, 1.0]] * 2))
+    at_rest = np.array([[0.0, 0.0, 0.0, 1.0]])
+    still = CameraPath(np.array([-1.0, 1.0]), at_rest.repeat(2, axis=0))
     border = BorderCheck(still, replace(camera, readout_time=0.0), view, inset)
-    needed = float(border.required_zoom(np.zeros(1), np.array([[0.0, 0.0, 0.0, 1.0]]))[0])
+    needed = float(border.required_zoom(np.zeros(1), at_rest)[0])
     if not np.isfinite(needed):
         raise StabilizerError(
             "no view of the corrected lens lies inside the picture: check the camera's lens"

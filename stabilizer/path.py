@@ -1,14 +1,18 @@
 """The camera's orientation over time: `CameraPath`, camera frame, the video's clock."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats, read_only
 from gyro_data.orientation import Orientation, RotationCurve
+from gyro_data.quaternions import from_matrix, multiply, normalize
 from stabilizer.camera import Camera
 from stabilizer.sync import ClockSync
+
+if TYPE_CHECKING:
+    from scipy.spatial.transform import Rotation
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,7 @@ class CameraPath(RotationCurve):
         return np.stack([np.interp(t, self.t, column) for column in self.up.T], axis=-1)
 
     @property
-    def R_world_cam(self) -> Rotation:
+    def R_world_cam(self) -> "Rotation":
         """M rotations: v_world = R_world_cam.apply(v_cam)."""
         return self.R_world_frame
 
@@ -45,13 +49,12 @@ def camera_path(
     if it is known.
     """
     t = sync.video_time(orientation.t)
-    R_body_cam = Rotation.from_matrix(camera.R_body_cam.copy())  # scipy wants writable arrays
     rate = orientation.rate
     if rate is not None:  # (N, 3) @ (3, 3): rows times R_body_cam are R_cam_body · rate
         rate = rate @ camera.R_body_cam * sync.speed(t)[:, None]
     return CameraPath(
         t=t,
-        R_world_frame=orientation.R_world_body * R_body_cam,
+        quat_xyzw=normalize(multiply(orientation.quat_xyzw, from_matrix(camera.R_body_cam))),
         rate=rate,
         gaps=np.concatenate([sync.video_time(orientation.gaps), sync.holes]),
         up=up,

@@ -13,10 +13,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats
-from gyro_data.quaternions import continuous
 from stabilizer.archive import read_archive, write_archive
 from stabilizer.border import BorderCheck
 from stabilizer.camera import camera_from_dict, camera_to_dict
@@ -132,7 +130,7 @@ def read_plan(path: AnyPath) -> Plan:
 
 
 def _taken_apart(path: CameraPath) -> dict[str, Floats]:
-    parts = {"t": path.t, "quat_xyzw": continuous(path.R_world_cam.as_quat()), "gaps": path.gaps}
+    parts = {"t": path.t, "quat_xyzw": path.quat_xyzw, "gaps": path.gaps}
     known = {name: getattr(path, name) for name in _IF_KNOWN}
     return parts | {name: values for name, values in known.items() if values is not None}
 
@@ -160,7 +158,7 @@ def _path(name: str, arrays: Mapping[str, Floats]) -> CameraPath:
         raise ValueError(f"{name}_quat_xyzw: expected unit quaternions, got others")
     return CameraPath(
         arrays[f"{name}_t"],
-        Rotation(quat, normalize=False),  # from_quat would change the last bit
+        quat,
         gaps=arrays[f"{name}_gaps"],
         **{field: arrays.get(f"{name}_{field}") for field in _IF_KNOWN},
     )

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import ClassVar, Protocol
 
 import numpy as np
-from scipy.spatial.transform import Rotation, Slerp
 
 from gyro_data.checks import Floats, number
 from gyro_data.quaternions import conjugate, continuous, multiply
@@ -67,6 +66,7 @@ class Gaussian(Wish):
     def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
         """Return the smoothed path at `frame_times` (F,) s."""
         from scipy.signal import oaconvolve  # takes long to import
+        from scipy.spatial.transform import Rotation, Slerp
 
         radius = int(np.ceil(_REACH * self.time_constant / _STEP))
         n_steps = int(np.ceil((frame_times[-1] - frame_times[0]) / _STEP)) + 1
@@ -75,7 +75,7 @@ class Gaussian(Wish):
         quat = _continued(measured, frame_times, t)
         mean = oaconvolve(quat, kernel[:, None], mode="valid", axes=0)
         smooth = Slerp(t[radius:-radius], Rotation.from_quat(mean))
-        return CameraPath(frame_times, smooth(frame_times))
+        return CameraPath.of(frame_times, smooth(frame_times))
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Unsmoothed(Wish):
 
     def __call__(self, measured: CameraPath, frame_times: Floats) -> CameraPath:
         """Return the measured path at `frame_times` (F,) s."""
-        return CameraPath(frame_times, measured.at(frame_times))
+        return CameraPath(frame_times, measured.quat_at(frame_times))
 
 
 SMOOTHERS: Mapping[str, Callable[..., Smoother]] = MappingProxyType(

@@ -16,7 +16,7 @@ def shaky_path(duration: float, *, seed: int = 0, rms: float = 0.15) -> CameraPa
     weight = rms * np.sqrt(2 / 12) / (2 * np.pi * frequency)
     yaw, pitch, roll = (weight * np.sin(2 * np.pi * frequency * t + phase)).sum(axis=1)
     yaw = yaw + 0.2 * np.sin(2 * np.pi * 0.07 * t)
-    return CameraPath(t, Rotation.from_euler("YXZ", np.stack([yaw, pitch, roll], axis=-1)))
+    return CameraPath.of(t, Rotation.from_euler("YXZ", np.stack([yaw, pitch, roll], axis=-1)))
 
 
 @pytest.fixture(scope="session")

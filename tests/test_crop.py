@@ -174,7 +174,7 @@ def test_the_zoom_required_is_the_smallest_of_each_frame(handheld, lens, away) -
 
 def test_a_still_picture_that_is_zoomed_already_needs_the_inset_too() -> None:
     """At zoom 1 it stays where it is, at a little more its edge would be interpolated."""
-    still = CameraPath(np.array([0.0, 1.0]), Rotation.identity(2))
+    still = CameraPath.of(np.array([0.0, 1.0]), Rotation.identity(2))
     judge = border(still, readout=0.0, inset=4.0)
     t, quat = np.array([0.2, 0.6]), still.quat_at(np.array([0.2, 0.6]))
     np.testing.assert_array_equal(judge.required_zoom(t, quat), 1.0)
@@ -184,7 +184,7 @@ def test_a_still_picture_that_is_zoomed_already_needs_the_inset_too() -> None:
 
 @pytest.mark.parametrize("zoom", [1.004, 1.02])
 def test_a_given_zoom_is_raised_for_still_frames_that_fit_only_at_one(zoom, caplog) -> None:
-    still = CameraPath(np.array([0.0, 5.0]), Rotation.identity(2))
+    still = CameraPath.of(np.array([0.0, 5.0]), Rotation.identity(2))
     judge = border(still, readout=0.0)
     _, taken, margin = cropped(Unsmoothed()(still, FRAMES), judge, ZoomRange(zoom, zoom))
     assert taken == pytest.approx(359 / (359 - 2 * 4.0), rel=1e-5)
@@ -195,7 +195,7 @@ def test_a_given_zoom_is_raised_for_still_frames_that_fit_only_at_one(zoom, capl
 def test_rays_that_the_lens_does_not_show_are_outside() -> None:
     """A strong barrel lens folds back: without the check its far rays would land inside."""
     lens = OpenCV((-0.45, 0.0, 0.0, 0.0))
-    still = CameraPath(np.array([0.0, 1.0]), Rotation.identity(2))
+    still = CameraPath.of(np.array([0.0, 1.0]), Rotation.identity(2))
     judge = border(still, lens, readout=0.0)
     turned = Rotation.from_rotvec([0.0, 1.2, 0.0]).as_quat()
     assert judge.margin(np.array([0.0]), turned[None], 1.3)[0] == -np.inf
@@ -204,7 +204,7 @@ def test_rays_that_the_lens_does_not_show_are_outside() -> None:
 def test_a_clip_that_cannot_be_cropped_is_refused() -> None:
     """A spinning camera and a wrong readout: the picture's centre itself is not in the source."""
     t = np.linspace(-1, 5, 6001)
-    spinning = CameraPath(t, Rotation.from_rotvec(np.outer(40 * np.sin(9 * t), (0, 1.0, 0))))
+    spinning = CameraPath.of(t, Rotation.from_rotvec(np.outer(40 * np.sin(9 * t), (0, 1.0, 0))))
     judge = border(spinning, readout=0.5)
     with pytest.raises(StabilizerError, match="no zoom up to 50 keeps the border out"):
         fit_crop(Unsmoothed()(spinning, FRAMES), judge, ZoomRange())

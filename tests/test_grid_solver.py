@@ -86,7 +86,7 @@ def test_a_global_shutter_needs_no_rows() -> None:
 def test_a_camera_that_stands_still_leaves_each_node_where_it_is(size) -> None:
     camera = Camera.from_hfov(*size, 1.0, readout_time=0.02)
     measured = filmed(camera)
-    still = CameraPath(measured.t[[0, -1]], measured.R_world_cam[[0, 0]])
+    still = CameraPath.of(measured.t[[0, -1]], measured.R_world_cam[[0, 0]])
     solver = GridSolver(still, camera, camera)
     grid = FrameGrids(solver, NO_TIMES, lambda t: (still.quat_at(t), np.ones(t.shape))).at(1.0)
     np.testing.assert_array_equal(grid.src_xy, grid_nodes(*size).astype(np.float32))

@@ -20,7 +20,7 @@ CAMERA = Camera.from_focal(64, 48, 50.0)
 def turning(t, rate: float) -> CameraPath:
     """A turn about a slanted axis, through more than one revolution: q changes its sign."""
     axis = np.array([0.6, 0.0, 0.8])
-    return CameraPath(t, Rotation.from_rotvec(np.outer(3.0 + rate * t, axis)))
+    return CameraPath.of(t, Rotation.from_rotvec(np.outer(3.0 + rate * t, axis)))
 
 
 @pytest.fixture(scope="module")

@@ -33,7 +33,7 @@ each = pytest.mark.parametrize("smoother", ALL, ids=lambda smoother: type(smooth
 def moving(kind: str = "walk", seed: int = 1, duration: float = 6.5, pan: float = 0.35):
     t = np.arange(-0.5, duration + 0.5, 1 / 500)
     motion = Handheld(kind, seed, pan=pan)
-    return CameraPath(t, motion.at(t), rate=motion.rate_at(t))
+    return CameraPath.of(t, motion.at(t), rate=motion.rate_at(t))
 
 
 def planned(
@@ -248,7 +248,7 @@ def turn_of_25_degrees() -> CameraPath:
     t = np.arange(-0.5, 14.5, 1 / 500)
     yaw = gaussian_filter1d(np.deg2rad(25) * np.clip((t - 6) / 2, 0, 1), 50)
     hand = Handheld("stand", 0, pan=0.0).at(t)
-    return CameraPath(t, Rotation.from_rotvec(np.outer(yaw, [0.0, 1.0, 0.0])) * hand)
+    return CameraPath.of(t, Rotation.from_rotvec(np.outer(yaw, [0.0, 1.0, 0.0])) * hand)
 
 
 @pytest.mark.parametrize("zoom", [1.1, 1.2, "dynamic"])
@@ -273,7 +273,7 @@ def tilted(roll_deg: float, pitch_deg: float = 0.0, swing_deg: float = 0.0) -> C
     roll = np.deg2rad(roll_deg + swing_deg * np.sin(2 * np.pi * 0.15 * t))
     R = Rotation.from_euler("x", pitch_deg, degrees=True) * hand
     R = R * Rotation.from_rotvec(np.outer(roll, [0.0, 0.0, 1.0]))
-    return CameraPath(t, R, up=np.tile(UP, (len(t), 1)))
+    return CameraPath.of(t, R, up=np.tile(UP, (len(t), 1)))
 
 
 def roll_deg(path: CroppedPath) -> np.ndarray:
@@ -332,8 +332,8 @@ def test_a_hole_in_the_frames_makes_two_shots(smoother) -> None:
     """Ten hours without a frame cost no time and no memory, and bind nothing together."""
     walk = moving()
     t = np.concatenate([walk.t, walk.t + 36000.0])
-    twice = CameraPath(t, Rotation.concatenate([walk.R_world_cam] * 2))
-    once = CameraPath(walk.t, walk.R_world_cam)
+    twice = CameraPath.of(t, Rotation.concatenate([walk.R_world_cam] * 2))
+    once = CameraPath.of(walk.t, walk.R_world_cam)
     tracemalloc.start()
     path = planned(smoother, twice, np.concatenate([FRAMES, FRAMES + 36000.0]))
     peak = tracemalloc.get_traced_memory()[1]
@@ -360,7 +360,7 @@ def test_a_gap_and_an_early_end_of_the_log_are_held(smoother) -> None:
     known = (walk.t < 5.0) & ~((walk.t > 2.0) & (walk.t < 2.3))
     t, R = walk.t[known], walk.R_world_cam[known]
     gap = np.searchsorted(t, 2.15)
-    measured = CameraPath(t, R, gaps=t[None, [gap - 1, gap]])
+    measured = CameraPath.of(t, R, gaps=t[None, [gap - 1, gap]])
     path = planned(smoother, measured)
     away = angles_deg(measured.at(FRAMES), path.virtual.R_world_cam)
     deep = ~measured.covered(FRAMES) & (measured.covered(FRAMES - 0.08) == 0)

@@ -28,7 +28,7 @@ directions = pytest.mark.parametrize("direction", list(ReadoutDirection))
 def moving(kind: str = "walk", duration: float = 4.0, seed: int = 0) -> CameraPath:
     t = np.arange(-0.5, duration + 0.5, 1 / 1000)
     motion = Handheld(kind, seed)
-    return CameraPath(t, motion.at(t), rate=motion.rate_at(t))
+    return CameraPath.of(t, motion.at(t), rate=motion.rate_at(t))
 
 
 WALK, RUN = moving("walk"), moving("run")

@@ -19,8 +19,8 @@ from stabilizer.simulate import Handheld
 
 FRAMES = 0.3 + np.arange(60) / 30
 TIMES = np.arange(-0.5, 4.0, 1 / 1000)
-WALK = CameraPath(TIMES, Handheld("walk", 3).at(TIMES))
-STILL = CameraPath(np.array([0.0, 5.0]), Rotation.from_rotvec([[0.3, -1.0, 0.4]] * 2))
+WALK = CameraPath.of(TIMES, Handheld("walk", 3).at(TIMES))
+STILL = CameraPath.of(np.array([0.0, 5.0]), Rotation.from_rotvec([[0.3, -1.0, 0.4]] * 2))
 
 each = pytest.mark.parametrize(
     "smoother", [Optimal(), Cinematic(), Fixed()], ids=lambda smoother: type(smoother).__name__
@@ -51,7 +51,7 @@ def planned(smoother, measured, frames=FRAMES, zoom="dynamic", *, max_zoom=1.5, 
 
 def about(axis, angle) -> CameraPath:
     """A turn by angle (N,) rad at TIMES about an axis of the world."""
-    return CameraPath(TIMES, Rotation.from_rotvec(np.outer(angle, axis)))
+    return CameraPath.of(TIMES, Rotation.from_rotvec(np.outer(angle, axis)))
 
 
 def away_deg(path, measured) -> np.ndarray:
@@ -137,7 +137,7 @@ def test_a_frame_every_half_second(smoother) -> None:
 def test_frames_of_a_time_lapse_stand_alone(smoother) -> None:
     """Over a second apart each is a shot of its own."""
     t = np.arange(-1.0, 22.0, 1 / 200)
-    measured = CameraPath(t, Handheld("walk", 0).at(t))
+    measured = CameraPath.of(t, Handheld("walk", 0).at(t))
     planned(smoother, measured, np.arange(8) * 2.1)
 
 

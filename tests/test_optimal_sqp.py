@@ -28,7 +28,7 @@ BARREL = OpenCV((-0.25, 0.07, 0.001, 0.0))
 def moving(kind: str, seed: int = 0, duration: float = 4.0) -> CameraPath:
     t = np.arange(-0.5, duration + 0.5, 1 / 500)
     motion = Handheld(kind, seed)
-    return CameraPath(t, motion.at(t), rate=motion.rate_at(t))
+    return CameraPath.of(t, motion.at(t), rate=motion.rate_at(t))
 
 
 def model_of(measured: CameraPath, *, safety: float = 0.5, **camera) -> BorderModel:
@@ -316,7 +316,7 @@ def test_nodes_without_motion_data_are_held_also_where_a_gap_lies_between_two() 
     walk = moving("walk")
     gaps = np.array([[1.0, 1.2], [2.0 + 0.2 * STEP, 2.0 + 0.8 * STEP]])
     t, R = walk.t[walk.t < 3.0], walk.R_world_cam[walk.t < 3.0]
-    measured = CameraPath(t, R, gaps=gaps)
+    measured = CameraPath.of(t, R, gaps=gaps)
     shot = Shot(model_of(measured), np.arange(0.0, 3.5, STEP / 2))
     expected = (shot.t > 1.0 + 1e-9) & (shot.t < 1.2 - 1e-9) | (shot.t > t[-1])
     between = shot.held & ~expected
@@ -348,7 +348,7 @@ def test_what_the_camera_does_after_the_last_frame_does_not_count() -> None:
     t = np.arange(-0.5, 4.0, 1 / 4000)
     frames = STEP * np.arange(60)
     x = (t - frames[-1] - STEP / 2) / 0.002
-    measured = CameraPath(t, from_jolt(0.05 * x * np.exp(-0.5 * x**2)))
+    measured = CameraPath.of(t, from_jolt(0.05 * x * np.exp(-0.5 * x**2)))
     model = model_of(measured, readout_time=0.01)
     np.testing.assert_array_equal(zoom_limit(Shot(model, frames), 1.05), np.full(60, np.log(1.05)))
     longer = zoom_limit(Shot(model, STEP * np.arange(61)), 1.05)
@@ -357,7 +357,7 @@ def test_what_the_camera_does_after_the_last_frame_does_not_count() -> None:
 
 def test_the_zoom_limit_rises_calmly_to_what_the_measured_path_needs() -> None:
     t = np.arange(-0.5, 9.0, 1 / 1000)
-    measured = CameraPath(t, from_jolt(0.05 * np.exp(-0.5 * ((t - 4.0) / 0.03) ** 2)))
+    measured = CameraPath.of(t, from_jolt(0.05 * np.exp(-0.5 * ((t - 4.0) / 0.03) ** 2)))
     shot = Shot(model_of(measured), np.arange(0.0, 8.0, STEP))
     limit = np.exp(zoom_limit(shot, 1.04))
     at_jolt = np.abs(shot.t - 4.0) < 0.1

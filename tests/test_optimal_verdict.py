@@ -31,7 +31,7 @@ lenses = pytest.mark.parametrize("lens", LENSES, ids=lambda lens: lens.name)
 def moving(kind: str = "walk", seed: int = 0, duration: float = 8.5) -> CameraPath:
     t = np.arange(-0.5, duration + 0.5, 1 / 500)
     motion = Handheld(kind, seed)
-    return CameraPath(t, motion.at(t), rate=motion.rate_at(t))
+    return CameraPath.of(t, motion.at(t), rate=motion.rate_at(t))
 
 
 WALK = moving()
@@ -234,7 +234,7 @@ def test_a_vibration_within_the_readout_is_seen() -> None:
     t = np.arange(-0.5, 8.6, 1 / 4000)
     shake = 1 / 1440 * np.sin(2 * np.pi * 90 * t)
     R = Handheld("walk", 0).at(t) * Rotation.from_rotvec(np.outer(shake, [0.6, 0.8, 0.0]))
-    judge = judge_of(CameraPath(t, R), readout=0.033)
+    judge = judge_of(CameraPath.of(t, R), readout=0.033)
     path = Optimal().plan(T, judge, ZoomRange())
     exact = judge.margin(T, path.virtual.quat_at(T), path.zoom, 300)
     assert exact.min() > -0.02
@@ -262,7 +262,7 @@ def jolted(at: float, width: float = 0.002, degrees: float = 2.4) -> CameraPath:
     x = (t - at) / width
     knock = np.deg2rad(degrees) * np.exp(-0.5 * x**2) * x
     R = Handheld("stand", 0).at(t) * Rotation.from_rotvec(np.outer(knock, [1.0, 0.0, 0.0]))
-    return CameraPath(t, R)
+    return CameraPath.of(t, R)
 
 
 FRAMES_25 = 0.5 + np.arange(60) / 25

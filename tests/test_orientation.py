@@ -13,7 +13,7 @@ from tests.analytic_motion import angle_deg, tumbling, walking
 def exact(motion, rate_hz, duration=4.0):
     """Return the motion sampled without error, with its rates."""
     t = np.arange(0, duration + 0.5 / rate_hz, 1 / rate_hz)
-    return Orientation(t, motion.R_world_body(t), rate=motion.rate(t))
+    return Orientation.of(t, motion.R_world_body(t), rate=motion.rate(t))
 
 
 def worst_deg(orientation, motion):
@@ -26,7 +26,7 @@ def two_halves(gaps=((1.0, 2.0),)):
     """Return four samples whose orientation differs on the two sides of a gap from 1 to 2 s."""
     R = Rotation.from_rotvec([[0.0, 0, 0], [0.1, 0, 0], [0, 0.7, 0], [0, 0.8, 0]])
     rate = np.array([[0.1, 0, 0], [0.1, 0, 0], [0, 0.1, 0], [0, 0.1, 0]])
-    return Orientation(np.array([0.0, 1.0, 2.0, 3.0]), R, rate=rate, gaps=np.array(gaps))
+    return Orientation.of(np.array([0.0, 1.0, 2.0, 3.0]), R, rate=rate, gaps=np.array(gaps))
 
 
 def test_samples_are_returned_as_they_are():
@@ -55,8 +55,8 @@ def test_signs_of_the_given_quaternions_do_not_matter():
     motion = tumbling()
     orientation = exact(motion, 50)
     flips = np.random.default_rng(0).choice([-1.0, 1.0], size=(len(orientation.t), 1))
-    flipped = Rotation.from_quat(flips * orientation.R_world_body.as_quat())
-    assert worst_deg(replace(orientation, R_world_frame=flipped), motion) < 1e-3
+    flipped = flips * orientation.quat_xyzw
+    assert worst_deg(replace(orientation, quat_xyzw=flipped), motion) < 1e-3
 
 
 @pytest.mark.parametrize("rate_known", [True, False])
@@ -64,7 +64,7 @@ def test_full_turns_pass_half_a_turn_smoothly(rate_known):
     t = np.linspace(0, 3, 301)
     rate = np.array([0.0, 5.0, 3.0])  # 2.8 turns
     R = Rotation.from_rotvec(t[:, None] * rate)
-    orientation = Orientation(t, R, rate=np.tile(rate, (301, 1)) if rate_known else None)
+    orientation = Orientation.of(t, R, rate=np.tile(rate, (301, 1)) if rate_known else None)
     t_query = np.linspace(0, 3, 1234)
     error = angle_deg(Rotation.from_rotvec(t_query[:, None] * rate), orientation.at(t_query))
     assert error.max() < 1e-6
@@ -73,7 +73,9 @@ def test_full_turns_pass_half_a_turn_smoothly(rate_known):
 def test_turning_the_world_turns_every_lookup():
     orientation = exact(walking(), 100)
     R_new_world = Rotation.from_rotvec([0.3, -2.0, 1.0])
-    turned = replace(orientation, R_world_frame=R_new_world * orientation.R_world_body)
+    turned = Orientation.of(
+        orientation.t, R_new_world * orientation.R_world_body, rate=orientation.rate
+    )
     t = np.linspace(-1, 5, 500)
     assert angle_deg(R_new_world * orientation.at(t), turned.at(t)).max() < 1e-12
 
@@ -156,9 +158,12 @@ def test_motion_between_instants_is_the_second_body_seen_from_the_first():
 def test_wrong_values_are_refused():
     good = exact(walking(), 100, duration=0.05)
     with pytest.raises(ValueError, match="at least 1"):
-        Orientation(np.array([]), Rotation.identity(0))
-    with pytest.raises(ValueError, match=r"R_world_frame: expected shape \(6, 4\), got \(5, 4\)"):
-        replace(good, R_world_frame=good.R_world_body[:5])
+        Orientation.of(np.array([]), Rotation.identity(0))
+    with pytest.raises(ValueError, match=r"quat_xyzw: expected shape \(6, 4\), got \(5, 4\)"):
+        replace(good, quat_xyzw=good.quat_xyzw[:5])
+    for other in (np.zeros((6, 4)), 1.0001 * good.quat_xyzw):
+        with pytest.raises(ValueError, match="quat_xyzw: expected unit quaternions"):
+            replace(good, quat_xyzw=other)
     with pytest.raises(ValueError, match=r"rate: expected shape \(6, 3\)"):
         replace(good, rate=np.zeros((5, 3)))
     with pytest.raises(ValueError, match="strictly increasing"):

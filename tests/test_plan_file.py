@@ -32,7 +32,7 @@ CAMERA = Camera(
 def curve(t, rng, *, rate: bool, gaps=((),)) -> CameraPath:
     """A random walk of a few degrees with random rates: no two numbers are alike."""
     steps = Rotation.from_rotvec(np.cumsum(rng.normal(0, 0.01, (len(t), 3)), axis=0))
-    return CameraPath(
+    return CameraPath.of(
         t,
         steps * Rotation.from_rotvec([3.0, 0, 0]),
         rate=rng.normal(0, 1, (len(t), 3)) if rate else None,

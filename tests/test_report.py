@@ -45,8 +45,8 @@ def make_plan(
     holes = np.array(gaps or []).reshape(-1, 2)
     ripple = np.arange(len(t)) % 7 / 10
     return Plan(
-        measured=CameraPath(t, virtual if measured is None else measured, gaps=holes),
-        virtual=CameraPath(t, virtual),
+        measured=CameraPath.of(t, virtual if measured is None else measured, gaps=holes),
+        virtual=CameraPath.of(t, virtual),
         zoom=1.1 + 0.1 * np.sin(t) ** 2,
         camera=CAMERA,
         output=CAMERA,
@@ -258,7 +258,7 @@ def test_frames_without_gyro_data_are_shaded(gaps: list[tuple[float, float]]) ->
 def test_frames_beyond_the_log_are_shaded() -> None:
     virtual, measured = shaky(FRAMES)
     plan = make_plan(virtual)
-    log = CameraPath(FRAMES[20:90], measured[20:90])
+    log = CameraPath.of(FRAMES[20:90], measured[20:90])
     plan = Plan(log, plan.virtual, plan.zoom, CAMERA, CAMERA, plan.margin, "cubic")
     np.testing.assert_array_equal(shaded(plan), ~plan.covered)
     assert shaded(plan).sum() == 50

@@ -19,7 +19,7 @@ FRAMES = np.arange(120) / 30 + 0.011
 
 def yaw_path(yaw, t0=-4.0, t1=9.0, n=8000) -> CameraPath:
     t = np.linspace(t0, t1, n)
-    return CameraPath(t, Rotation.from_rotvec(np.outer(yaw(t), (0.0, 1.0, 0.0))))
+    return CameraPath.of(t, Rotation.from_rotvec(np.outer(yaw(t), (0.0, 1.0, 0.0))))
 
 
 def angles_deg(a: CameraPath, b: CameraPath) -> np.ndarray:
@@ -66,7 +66,7 @@ def test_no_smoother_shows_a_border(smoother, handheld, zoom, lens) -> None:
 
 def test_every_smoother_leaves_a_still_camera_alone(smoother) -> None:
     pose = Rotation.from_rotvec([0.3, -1.0, 0.4])
-    still = CameraPath(np.array([0.0, 5.0]), Rotation.concatenate([pose, pose]))
+    still = CameraPath.of(np.array([0.0, 5.0]), Rotation.concatenate([pose, pose]))
     virtual = planned(smoother, still).virtual
     np.testing.assert_allclose(
         virtual.R_world_cam.as_matrix(), np.broadcast_to(pose.as_matrix(), (120, 3, 3)), atol=1e-6
@@ -75,7 +75,7 @@ def test_every_smoother_leaves_a_still_camera_alone(smoother) -> None:
 
 def test_every_smoother_commutes_with_a_rotation_of_the_world(smoother, handheld) -> None:
     turn = Rotation.from_euler("XYZ", [40, 170, -60], degrees=True)
-    turned = CameraPath(handheld.t, turn * handheld.R_world_cam)
+    turned = CameraPath.of(handheld.t, turn * handheld.R_world_cam)
     a, b = planned(smoother, turned).virtual, planned(smoother, handheld).virtual
     difference = (turn * b.R_world_cam).inv() * a.R_world_cam
     # rounding, which reweighted lengths magnify where they decide between two still poses
@@ -83,7 +83,7 @@ def test_every_smoother_commutes_with_a_rotation_of_the_world(smoother, handheld
 
 
 def test_every_smoother_commutes_with_a_shift_of_time(smoother, handheld) -> None:
-    later = CameraPath(handheld.t + 1000.0, handheld.R_world_cam)
+    later = CameraPath.of(handheld.t + 1000.0, handheld.R_world_cam)
     a = planned(smoother, later, FRAMES + 1000.0).virtual
     assert angles_deg(a, planned(smoother, handheld).virtual).max() < 1e-4
 
@@ -107,7 +107,7 @@ def test_every_smoother_leaves_frames_without_motion_data_as_they_are(smoother, 
     start, end = np.searchsorted(handheld.t, [1.2, 1.5])
     R = Rotation.concatenate([R[: start + 1], R[start] * R[end].inv() * R[end:]])
     t = np.concatenate([handheld.t[: start + 1], handheld.t[end:][: len(R) - start - 1]])
-    short = CameraPath(t, R, gaps=t[None, [start, start + 1]])
+    short = CameraPath.of(t, R, gaps=t[None, [start, start + 1]])
     virtual = planned(smoother, short).virtual
     away = np.rad2deg((short.at(FRAMES).inv() * virtual.R_world_cam).magnitude())
     covered = short.covered(FRAMES)
@@ -149,14 +149,17 @@ def test_the_gaussian_passes_each_frequency_as_theory_says(frequency) -> None:
 def test_the_gaussian_follows_a_pan_exactly_also_at_the_ends_of_the_log() -> None:
     short = yaw_path(lambda t: 0.7 * t, t0=FRAMES[0], t1=FRAMES[-1])
     assert (
-        angles_deg(Gaussian(0.5)(short, FRAMES), CameraPath(FRAMES, short.at(FRAMES))).max() < 1e-4
+        angles_deg(Gaussian(0.5)(short, FRAMES), CameraPath.of(FRAMES, short.at(FRAMES))).max()
+        < 1e-4
     )
 
 
 def test_the_gaussian_turns_with_a_camera_that_spins() -> None:
     """Euler angles or a single tangent plane break where a turn passes 180°."""
     spin = yaw_path(lambda t: 4.0 * t)
-    assert angles_deg(Gaussian(0.3)(spin, FRAMES), CameraPath(FRAMES, spin.at(FRAMES))).max() < 1e-4
+    assert (
+        angles_deg(Gaussian(0.3)(spin, FRAMES), CameraPath.of(FRAMES, spin.at(FRAMES))).max() < 1e-4
+    )
 
 
 def test_smoothing_does_not_depend_on_the_frame_rate(handheld) -> None:

@@ -75,7 +75,7 @@ def test_the_path_of_an_uneven_clock_turns_with_the_log() -> None:
 def turning_body(rate=(0.3, -0.2, 0.5)) -> Orientation:
     t = np.linspace(100.0, 110.0, 2001)
     rotvec = (t - 100.0)[:, None] * np.array(rate)
-    return Orientation(t, Rotation.from_rotvec(rotvec), np.broadcast_to(rate, (2001, 3)))
+    return Orientation.of(t, Rotation.from_rotvec(rotvec), np.broadcast_to(rate, (2001, 3)))
 
 
 def test_the_camera_path_is_the_bodys_seen_from_the_camera_on_the_videos_clock() -> None:
@@ -102,7 +102,7 @@ def test_the_rate_is_that_of_the_camera_per_second_of_video() -> None:
 
 
 def test_coverage_is_on_the_videos_clock() -> None:
-    body = Orientation(
+    body = Orientation.of(
         np.array([0.0, 1.0, 2.0, 3.0]), Rotation.identity(4), gaps=np.array([[1.0, 2.0]])
     )
     path = camera_path(body, ClockSync(delay=0.5), Camera.from_focal(640, 480, 500.0))
@@ -114,7 +114,7 @@ def test_coverage_is_on_the_videos_clock() -> None:
 
 def test_a_path_of_one_instant_is_that_pose_always() -> None:
     pose = Rotation.from_rotvec([[0.1, 0.2, 0.3]])
-    path = CameraPath(np.array([5.0]), pose)
+    path = CameraPath.of(np.array([5.0]), pose)
     np.testing.assert_allclose(
         path.at(np.array([-1.0, 5.0, 9.0])).as_rotvec(), [[0.1, 0.2, 0.3]] * 3
     )

@@ -71,7 +71,7 @@ def test_transform_points_refuses_other_shapes(points) -> None:
 
 def still(orientation: Rotation | None = None) -> CameraPath:
     pose = orientation or Rotation.identity()
-    return CameraPath(np.array([-1.0, 1.0]), Rotation.concatenate([pose, pose]))
+    return CameraPath.of(np.array([-1.0, 1.0]), Rotation.concatenate([pose, pose]))
 
 
 @pytest.mark.parametrize(

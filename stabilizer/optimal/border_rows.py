@@ -5,10 +5,9 @@ nodes counts too. Distances are px at 1080 lines.
 """
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Floats
-from gyro_data.quaternions import conjugate, multiply, normalize
+from gyro_data.quaternions import conjugate, multiply, normalize, to_matrix
 from stabilizer.border import LARGEST_ZOOM
 from stabilizer.optimal.border_model import BEYOND, BorderModel, Indices
 
@@ -65,7 +64,7 @@ class BorderRows:
         with the rows found by the last call.
         """
         turn = normalize(multiply(conjugate(self.quat_measured), quat_virtual))
-        R_cam_virtual = Rotation.from_quat(turn).as_matrix()
+        R_cam_virtual = to_matrix(turn)
         rays = self.model.rays_at(log_zoom)
         still = np.stack([_dot(R_cam_virtual[:, a].T[..., None], rays) for a in range(3)])
         if self.readout_time == 0:

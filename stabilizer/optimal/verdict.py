@@ -4,9 +4,9 @@ import logging
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from gyro_data.checks import Bools, Floats
+from gyro_data.quaternions import normalize
 from stabilizer.border import LARGEST_ZOOM, BorderCheck, chunks
 from stabilizer.crop import CALM_TIME, TOLERANCE, CroppedPath, ZoomRange, calm_above, exceeds, pull
 from stabilizer.errors import StabilizerError
@@ -70,7 +70,7 @@ def keep_inside(
             f"the border cannot be kept out of the picture at {t[frames.outside][0]:.3f} s: check "
             "the camera's readout time and lens, and the log's units"
         )
-    virtual = CameraPath(t, Rotation.from_quat(frames.quat))
+    virtual = CameraPath(t, normalize(frames.quat))
     return CroppedPath(virtual, frames.zoom, frames.margin)
 
 
