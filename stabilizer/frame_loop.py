@@ -24,7 +24,7 @@ def thread_count(threads: int | None = None) -> int:
     ValueError for what is no number of threads.
     """
     if threads is None:
-        return max(1, _processors() // 2)
+        return max(1, processors() // 2)
     if number("threads", threads, minimum=1, maximum=MOST_THREADS) != int(threads):
         raise ValueError(f"threads: expected a whole number, got {threads}")
     return int(threads)
@@ -101,7 +101,7 @@ class _Gate:
             self._changed.wait_for(lambda: not self._inside)
 
 
-def _processors() -> int:
+def processors() -> int:
     """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

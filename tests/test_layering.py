@@ -16,7 +16,7 @@ ORDER = {
     "conditioning integration gravity writers",
     "stabilizer": "errors new_files text_files archive orientations log_file lens camera sync path "
     "convolution splines warp interior_point border output_lens crop optimal smoothing grid_solver "
-    "plan plan_file motion_table video damage filters remap frame_loop flow tracks boards "
+    "plan plan_file motion_table frame_loop video damage filters remap flow tracks boards "
     "synchronization own_clock sync_file quality facts simulate report pipeline interruption cli "
     "__main__",
 }

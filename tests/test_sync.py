@@ -75,7 +75,7 @@ def test_the_path_of_an_uneven_clock_turns_with_the_log() -> None:
 def turning_body(rate=(0.3, -0.2, 0.5)) -> Orientation:
     t = np.linspace(100.0, 110.0, 2001)
     rotvec = (t - 100.0)[:, None] * np.array(rate)
-    return Orientation.of(t, Rotation.from_rotvec(rotvec), np.broadcast_to(rate, (2001, 3)))
+    return Orientation.of(t, Rotation.from_rotvec(rotvec), rate=np.broadcast_to(rate, (2001, 3)))
 
 
 def test_the_camera_path_is_the_bodys_seen_from_the_camera_on_the_videos_clock() -> None:

@@ -12,6 +12,7 @@ from av.codec.context import ThreadType
 from av.video.codeccontext import VideoCodecContext
 
 from stabilizer.errors import StabilizerError
+from stabilizer.frame_loop import processors
 from stabilizer.video.base import Hdr10, VideoInfo
 from stabilizer.video.encoding import HARDWARE, IMAGES, Encoding
 from stabilizer.video.pyav.containers import CONTAINERS, Container
@@ -32,6 +33,8 @@ _TELL_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Where encoders can say that chroma sits; where nothing is said, it is to the left."""
+_LOOKS_AHEAD_IN_MORE = 8  # processors, from which on x264 by itself does
+_LEAST_ROWS = 32  # of a picture to a thread of x264, as it chooses itself
 _EVEN_SIZES = ("libx264", "libx265")
 """Encoders that want whole groups of the luma samples that share a chroma sample."""
 _OF_IMAGES = ("gray", "gray16be", "gray16le", "rgb24", "rgb48be", "rgb48le")
@@ -114,11 +117,24 @@ def _place(info: VideoInfo, stored: str) -> str:
     return chroma_place(info.chroma_offset_xy) if halved else ""
 
 
+def _threads(context: VideoCodecContext) -> int:
+    """Return how many threads an encoder is to have, 0 for its own choice.
+
+    x264 takes three for two processors, each with frames of its own, as nothing else kept them
+    busy. Where it has 12 it looks ahead in more than one thread: it is not to lose that.
+    """
+    n = processors()
+    if context.codec.name != "libx264" or n >= _LOOKS_AHEAD_IN_MORE:
+        return 0
+    return min(n, max(1, context.height // _LEAST_ROWS))
+
+
 def open_encoder(context: VideoCodecContext, encoding: Encoding, info: VideoInfo) -> None:
     """Open an encoder that has its size, times and options."""
     context.pix_fmt = _accepted_format(context.codec, encoding, info)
     context.sample_aspect_ratio = info.sample_aspect_ratio
     context.thread_type = ThreadType.AUTO  # PyAV's default would slice x264's pictures
+    context.thread_count = _threads(context)
     for name, code_point in stored_colour(info, context.pix_fmt, context.codec.name).items():
         setattr(context, COLOUR[name], code_point)
     os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells much more than errors otherwise
