@@ -18,7 +18,7 @@ _UNIT = 1e-9  # by which a squared length may miss 1
 class RotationCurve:
     """Rotations world ← frame at real instants; interpolated in between, held beyond the ends.
 
-    What the frame and the clock are, the subclasses say.
+    What the frame and the clock are, the subclasses say. `of` takes scipy's rotations.
     """
 
     t: Floats
@@ -37,9 +37,14 @@ class RotationCurve:
         if not len(self.t):
             raise ValueError("t: expected at least 1 instant, got 0")
         quat = continuous(read_only("quat_xyzw", self.quat_xyzw, (len(self.t), 4)))
-        if not (np.abs(np.einsum("ni,ni->n", quat, quat) - 1) <= _UNIT).all():
-            raise ValueError("quat_xyzw: expected unit quaternions, got others")
-        set_field(self, "quat_xyzw", read_only("quat_xyzw", quat, (len(self.t), 4)))
+        misses = np.abs(np.einsum("ni,ni->n", quat, quat) - 1)
+        if misses.max() > _UNIT:
+            raise ValueError(
+                f"quat_xyzw: expected unit quaternions, got {quat[misses.argmax()]} at "
+                f"{self.t[misses.argmax()]:.3f} s"
+            )
+        quat.setflags(write=False)
+        set_field(self, "quat_xyzw", quat)
         if self.rate is not None:
             set_field(self, "rate", read_only("rate", self.rate, (len(self.t), 3)))
         set_field(self, "gaps", read_only("gaps", self.gaps, ("G", 2)))
@@ -52,7 +57,7 @@ class RotationCurve:
 
     @property
     def R_world_frame(self) -> "Rotation":
-        """N rotations: v_world = R_world_frame.apply(v_frame)."""
+        """N rotations, made anew: v_world = R_world_frame.apply(v_frame)."""
         return _rotation(self.quat_xyzw)
 
     def quat_at(self, t: Floats | float) -> Floats:

@@ -1,7 +1,8 @@
 """Unit quaternions in bulk, for hot code: arrays `quat_xyzw (..., 4)`, scalar last, in any frame.
 
 The conventions are scipy's: active rotations, Hamilton product, so that multiply(p, q) is "first q,
-then p". Everywhere q and −q are the same rotation. Outside hot code use scipy's Rotation.
+then p". Everywhere q and −q are the same rotation. Where neither its speed nor its import counts,
+use scipy's Rotation.
 """
 
 from math import isqrt
@@ -57,7 +58,7 @@ def from_matrix(R: Floats) -> Floats:
     """Return the rotation matrix R (3, 3) as a quaternion (4,), w ≥ 0.
 
     It is the eigenvector of the largest eigenvalue, 1, of a symmetric matrix: Bar-Itzhack, "New
-    method for extracting the quaternion from a rotation matrix", J. Guidance 23(6), 2000, eq. 1.
+    method for extracting the quaternion from a rotation matrix", J. Guidance 23(6), 2000.
     """
     twice_axis = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]])
     K = np.zeros((4, 4))

@@ -153,12 +153,9 @@ def _needed(measured: CameraPath, plan: Plan) -> dict[str, Floats]:
 
 
 def _path(name: str, arrays: Mapping[str, Floats]) -> CameraPath:
-    quat = arrays[f"{name}_quat_xyzw"]
-    if (np.abs(np.linalg.norm(quat, axis=1) - 1.0) > 1e-9).any():
-        raise ValueError(f"{name}_quat_xyzw: expected unit quaternions, got others")
     return CameraPath(
         arrays[f"{name}_t"],
-        quat,
+        arrays[f"{name}_quat_xyzw"],
         gaps=arrays[f"{name}_gaps"],
         **{field: arrays.get(f"{name}_{field}") for field in _IF_KNOWN},
     )

@@ -302,7 +302,7 @@ def test_what_is_imported_beside_is_there_afterwards(tmp_path, monkeypatch) -> N
         pass
     assert {"slow_module", "next_module"} <= set(sys.modules)
     for name in ("slow_module", "next_module"):
-        monkeypatch.delitem(sys.modules, name)
+        del sys.modules[name]
 
 
 def test_modules_that_fail_beside_are_told_where_they_are_used(tmp_path, monkeypatch) -> None:
@@ -326,4 +326,4 @@ def test_an_error_does_not_wait_for_what_is_imported_beside(tmp_path, monkeypatc
     gate.set()
     for thread in importing:
         thread.join()
-    monkeypatch.delitem(sys.modules, "long_module")
+    del sys.modules["long_module"]

@@ -14,11 +14,11 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 ORDER = {
     "gyro_data": "lazy errors files checks axes log quaternions orientation timestamps readers "
     "conditioning integration gravity writers",
-    "stabilizer": "errors new_files text_files archive orientations log_file lens camera sync path "
-    "convolution splines warp interior_point border output_lens crop optimal smoothing grid_solver "
-    "plan plan_file motion_table frame_loop video damage filters remap flow tracks boards "
-    "synchronization own_clock sync_file quality facts simulate report pipeline interruption cli "
-    "__main__",
+    "stabilizer": "errors memory new_files text_files archive orientations log_file lens camera "
+    "sync path convolution splines warp interior_point border output_lens crop "
+    "optimal smoothing grid_solver plan plan_file motion_table frame_loop video "
+    "damage filters remap flow tracks boards synchronization own_clock sync_file "
+    "quality facts simulate report pipeline interruption cli __main__",
 }
 ALLOWED = {  # package: where it may be imported
     "av": "video readers",

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import shutil
 import struct
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,7 @@ from stabilizer.video import (
     probe,
     to_rgb,
 )
+from stabilizer.video.pyav import encoder
 from stabilizer.video.pyav.picture_facts import chroma_offset
 from stabilizer.video.pyav.reading import LENIENT_TAGS
 from tests.witness import ffmpeg, ffprobe
@@ -595,6 +597,27 @@ def test_x264_threads_work_on_whole_pictures(tmp_path: Path) -> None:
     write_clip(tmp_path / "in.mkv", codec="ffv1", height=256)
     transcode(tmp_path / "in.mkv", tmp_path / "out.mp4")
     assert b"sliced_threads=0" in (tmp_path / "out.mp4").read_bytes()
+
+
+@pytest.mark.parametrize(("processors", "height", "threads"), [(2, 256, 2), (3, 64, 2), (3, 32, 1)])
+def test_x264_has_a_thread_for_each_of_few_processors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, processors: int, height: int, threads: int
+) -> None:
+    monkeypatch.setattr(encoder, "processors", lambda: processors)
+    write_clip(tmp_path / "in.mkv", codec="ffv1", height=height)
+    transcode(tmp_path / "in.mkv", tmp_path / "out.mp4")
+    assert f" threads={threads} ".encode() in (tmp_path / "out.mp4").read_bytes()
+
+
+def test_of_many_processors_x264_takes_what_it_wants(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "processors", lambda: 97)
+    write_clip(tmp_path / "in.mkv", codec="ffv1", height=1088)
+    transcode(tmp_path / "in.mkv", tmp_path / "out.mp4")
+    found = re.search(rb" threads=(\d+) ", (tmp_path / "out.mp4").read_bytes())
+    assert found is not None
+    assert int(found[1]) <= 3 * (os.cpu_count() or 1) // 2  # 34 by the rule for few
 
 
 def test_wrong_settings_are_named() -> None:

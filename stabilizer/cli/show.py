@@ -61,7 +61,7 @@ _verbose, _quiet, _style = False, False, Style.BAR
 
 
 def begin(verbose: bool) -> None:
-    """Have warnings told, or all that is logged, before any command's own options are heeded."""
+    """Have warnings told, or information too, before any command's own options are heeded."""
     global _verbose
     _verbose = verbose
     logging.basicConfig(

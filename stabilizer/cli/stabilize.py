@@ -1,7 +1,5 @@
 """`stabilizer stabilize`: a shaky video and its gyro log, or a plan, in; a steady video out."""
 
-import ctypes
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -33,6 +31,7 @@ from stabilizer.cli.show import heed, progress_bar, summary, tell
 from stabilizer.cli.summary_file import SUMMARY_SUFFIX, save_summary
 from stabilizer.cli.values import chosen_video, input_files, parsed_rate
 from stabilizer.errors import StabilizerError
+from stabilizer.memory import give_back
 
 if TYPE_CHECKING:
     from stabilizer.pipeline import Rendered
@@ -116,7 +115,7 @@ def stabilize(
         if request.strict:
             check_undamaged(info, made.plan)
     else:
-        _give_memory_back()
+        give_back()
         with progress_bar("rendering") as progress:
             rendered = render(
                 info,
@@ -170,13 +169,6 @@ def _check_summary(path: Path | None, *, inputs: list[Path], overwrite: bool) ->
 
     if path is not None:
         check_new_file(path, suffixes=[SUMMARY_SUFFIX], inputs=inputs, overwrite=overwrite)
-
-
-def _give_memory_back() -> None:
-    """Let the system have what planning needed: glibc keeps it, which a long clip makes much of."""
-    if sys.platform == "linux":
-        with suppress(AttributeError):  # other C libraries give it back themselves
-            ctypes.CDLL(None).malloc_trim(0)
 
 
 @contextmanager

@@ -33,8 +33,8 @@ _TELL_PLACES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 """Where encoders can say that chroma sits; where nothing is said, it is to the left."""
-_LOOKS_AHEAD_IN_MORE = 8  # processors, from which on x264 by itself does
-_LEAST_ROWS = 32  # of a picture to a thread of x264, as it chooses itself
+_LOOKS_AHEAD_IN_MORE = 4  # processors, for which x264 by itself takes 6 threads
+_LEAST_ROWS = 32  # of a picture to a thread of x264, about as it chooses itself
 _EVEN_SIZES = ("libx264", "libx265")
 """Encoders that want whole groups of the luma samples that share a chroma sample."""
 _OF_IMAGES = ("gray", "gray16be", "gray16le", "rgb24", "rgb48be", "rgb48le")
@@ -120,8 +120,8 @@ def _place(info: VideoInfo, stored: str) -> str:
 def _threads(context: VideoCodecContext) -> int:
     """Return how many threads an encoder is to have, 0 for its own choice.
 
-    x264 takes three for two processors, each with frames of its own, as nothing else kept them
-    busy. Where it has 12 it looks ahead in more than one thread: it is not to lose that.
+    x264 takes three for two processors, as if nothing else used these, and each holds some frames.
+    From 6 threads on it looks ahead in more than one, which it is not to lose.
     """
     n = processors()
     if context.codec.name != "libx264" or n >= _LOOKS_AHEAD_IN_MORE:

@@ -1,0 +1,37 @@
+"""How much memory the process holds: glibc keeps what is freed. With other C libraries, nothing."""
+
+import ctypes
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+
+_CHOICES = {
+    -3: 4 << 20,  # M_MMAP_THRESHOLD, bytes: what is larger is not put into the holes of a heap
+    -1: 16 << 20,  # M_TRIM_THRESHOLD, bytes that may stay unused at the top of a heap
+}
+"""Parameters of malloc.h, which would else grow with what planning allocates and frees.
+
+A single heap for all threads (M_ARENA_MAX) would save little more, and let the order in which
+threads run decide what x264 finds in memory that it does not clear: its output depends on that.
+"""
+
+
+def hold_little() -> None:
+    """Choose how memory is kept; of use before there are threads."""
+
+    def choose(libc: ctypes.CDLL) -> None:
+        for parameter, value in _CHOICES.items():
+            libc.mallopt(parameter, value)
+
+    _with_glibc(choose)
+
+
+def give_back() -> None:
+    """Let the system have what is unused amid a heap too: after planning that is most of it."""
+    _with_glibc(lambda libc: libc.malloc_trim(0))
+
+
+def _with_glibc(call: Callable[[ctypes.CDLL], object]) -> None:
+    if sys.platform == "linux":
+        with suppress(AttributeError):  # another C library
+            call(ctypes.CDLL(None))
