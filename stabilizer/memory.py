@@ -6,13 +6,14 @@ from collections.abc import Callable
 from contextlib import suppress
 
 _CHOICES = {
-    -3: 4 << 20,  # M_MMAP_THRESHOLD, bytes: what is larger is not put into the holes of a heap
-    -1: 16 << 20,  # M_TRIM_THRESHOLD, bytes that may stay unused at the top of a heap
+    -8: 2,  # M_ARENA_MAX: threads share one heap, as each would keep what it has freed
+    -3: 2 << 20,  # M_MMAP_THRESHOLD, bytes: what is larger is not put into the holes of a heap
+    -1: 4 << 20,  # M_TRIM_THRESHOLD, bytes that may stay unused at the top of a heap
 }
-"""Parameters of malloc.h, which would else grow with what planning allocates and frees.
+"""Parameters of malloc.h; the thresholds would else grow with what planning allocates and frees.
 
-A single heap for all threads (M_ARENA_MAX) would save little more, and let the order in which
-threads run decide what x264 finds in memory that it does not clear: its output depends on that.
+The main thread keeps a heap of its own: x264's output depends on what it finds in memory that it
+does not clear, so the order in which threads run is not to decide that.
 """
 
 
