@@ -11,7 +11,7 @@ from gyro_data.quaternions import continuous, interpolate
 if TYPE_CHECKING:
     from scipy.spatial.transform import Rotation
 
-_UNIT = 1e-9  # by which a squared length may miss 1
+_UNIT = 1e-9  # by which a length may miss 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class RotationCurve:
         if not len(self.t):
             raise ValueError("t: expected at least 1 instant, got 0")
         quat = continuous(read_only("quat_xyzw", self.quat_xyzw, (len(self.t), 4)))
-        misses = np.abs(np.einsum("ni,ni->n", quat, quat) - 1)
+        misses = np.abs(np.linalg.norm(quat, axis=1) - 1)
         if misses.max() > _UNIT:
             raise ValueError(
                 f"quat_xyzw: expected unit quaternions, got {quat[misses.argmax()]} at "

@@ -2,7 +2,6 @@
 
 import ctypes
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 
 _CHOICES = {
@@ -19,20 +18,16 @@ does not clear, so the order in which threads run is not to decide that.
 
 def hold_little() -> None:
     """Choose how memory is kept; of use before there are threads."""
-
-    def choose(libc: ctypes.CDLL) -> None:
-        for parameter, value in _CHOICES.items():
-            libc.mallopt(parameter, value)
-
-    _with_glibc(choose)
+    for parameter, value in _CHOICES.items():
+        _call("mallopt", parameter, value)
 
 
 def give_back() -> None:
     """Let the system have what is unused amid a heap too: after planning that is most of it."""
-    _with_glibc(lambda libc: libc.malloc_trim(0))
+    _call("malloc_trim", 0)
 
 
-def _with_glibc(call: Callable[[ctypes.CDLL], object]) -> None:
+def _call(name: str, *numbers: int) -> None:
     if sys.platform == "linux":
         with suppress(AttributeError):  # another C library
-            call(ctypes.CDLL(None))
+            getattr(ctypes.CDLL(None), name)(*numbers)

@@ -153,12 +153,15 @@ def _needed(measured: CameraPath, plan: Plan) -> dict[str, Floats]:
 
 
 def _path(name: str, arrays: Mapping[str, Floats]) -> CameraPath:
-    return CameraPath(
-        arrays[f"{name}_t"],
-        arrays[f"{name}_quat_xyzw"],
-        gaps=arrays[f"{name}_gaps"],
-        **{field: arrays.get(f"{name}_{field}") for field in _IF_KNOWN},
-    )
+    try:
+        return CameraPath(
+            arrays[f"{name}_t"],
+            arrays[f"{name}_quat_xyzw"],
+            gaps=arrays[f"{name}_gaps"],
+            **{field: arrays.get(f"{name}_{field}") for field in _IF_KNOWN},
+        )
+    except ValueError as error:  # which begins with a field's name
+        raise ValueError(f"{name}_{error}") from error
 
 
 def _checked_text(text: bytes) -> dict[str, Any]:
